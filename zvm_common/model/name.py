@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Names: of pools, nodes, guests, hosts, and uuids."""
+
+import re
+
+from zvm_common.model import base
+
+#: The xCAT group that marks a node definition as made by this software.
+NODE_GROUP = 'zvm-volume'
+
+#: Words that xCAT reads as more than one node or that filter a listing.
+_MANY = frozenset(('all', NODE_GROUP))
+
+
+class PoolName(base.Text):
+    """A SCSI pool.
+
+    Lower case only: most xCAT commands lower-case it, ``--removezfcpfrompool``
+    does not.
+    """
+
+    __slots__ = ()
+    WHAT = 'SCSI pool'
+    RULE = ('1 to 64 lower-case letters, digits, _ and -, not beginning with '
+            "-, and not 'all'")
+    PATTERN = re.compile(r'[a-z0-9_][a-z0-9_-]{0,63}')
+
+    @staticmethod
+    def _sound(text):
+        return text not in _MANY
+
+
+class NodeName(base.Text):
+    """Exactly one xCAT node."""
+
+    __slots__ = ()
+    WHAT = 'xCAT node'
+    RULE = ('the name of exactly one node: 1 to 64 lower-case letters, '
+            'digits, _ . and -, letter or digit first and last; no list, '
+            "group ('all') or range ('vm1-vm5')")
+    PATTERN = re.compile(r'[a-z0-9](?:[a-z0-9_.-]{0,62}[a-z0-9])?')
+
+    @staticmethod
+    def _sound(text):
+        return (text not in _MANY and '..' not in text
+                and not _reads_as_range(text))
+
+
+def _reads_as_range(text):
+    """Whether xCAT may expand the name, when it is undefined, to many nodes.
+
+    Its node ranges split a name with an odd number of hyphens in the middle;
+    equal texts around different numbers make a range (vm1-vm5).
+    """
+    parts = text.split('-')
+    if len(parts) % 2:
+        return False
+    middle = len(parts) // 2
+    left, right = (re.sub('[0-9]+', '#', '-'.join(half))
+                   for half in (parts[:middle], parts[middle:]))
+    return left == right
+
+
+class Userid(base.Text):
+    """A z/VM virtual machine, upper case."""
+
+    __slots__ = ()
+    WHAT = 'z/VM userid'
+    RULE = '1 to 8 of A-Z 0-9 @ # $ _ and -, not beginning with -'
+    PATTERN = re.compile(r'[A-Za-z0-9@#$_][A-Za-z0-9@#$_-]{0,7}')
+
+    @staticmethod
+    def _canonical(text):
+        return text.upper()
+
+
+class HostName(base.Text):
+    """A host name or IPv4 address, lower case."""
+
+    __slots__ = ()
+    WHAT = 'Host name'
+    RULE = ('labels of letters, digits and - (at most 63, - not at an end), '
+            'joined by dots, at most 253 in all')
+    _LABEL = r'[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?'
+    PATTERN = re.compile(r'(?=.{1,253}\Z)%s(?:\.%s)*' % (_LABEL, _LABEL))
+
+    @staticmethod
+    def _canonical(text):
+        return text.lower()
+
+
+class Uuid(base.Text):
+    """A uuid, lower case with hyphens."""
+
+    __slots__ = ()
+    WHAT = 'UUID'
+    RULE = '32 hex digits as 8-4-4-4-12'
+    PATTERN = re.compile('[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-'
+                         '[0-9A-Fa-f]{12}')
+
+    @staticmethod
+    def _canonical(text):
+        return text.lower()
+
+
+class OperationId(Uuid):
+    """The uuid of one operation, so that its repeat is known as such."""
+
+    __slots__ = ()
+    WHAT = 'Operation id'
