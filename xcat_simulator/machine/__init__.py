@@ -1,0 +1,14 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The machine under the management node: z/VM, its disks and its Linuxes.
+
+`Lpar` is one z/VM system: guests with directory entries, FCP devices, SMAPI
+and CP. `Linux` is what runs in a guest: a real folder as its root, in which
+real shell commands run, confined, beside simulated device tools and a kernel
+that knows zfcp. Disks are sparse files shared by all nodes.
+"""
+from xcat_simulator.machine.linux import Linux, LinuxOptions
+from xcat_simulator.machine.lpar import Lpar, VirtualMachine
+from xcat_simulator.machine.model import Completed, Disk, FcpDevice, Result
+
+__all__ = ['Completed', 'Disk', 'FcpDevice', 'Linux', 'LinuxOptions', 'Lpar',
+           'Result', 'VirtualMachine']

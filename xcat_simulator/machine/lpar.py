@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One z/VM system: its guests, FCP devices, disks, SMAPI and CP."""
+import os
+import shutil
+import threading
+
+from xcat_simulator.machine import cp
+from xcat_simulator.machine import directory
+from xcat_simulator.machine import engine as engines
+from xcat_simulator.machine import linux as linuxes
+from xcat_simulator.machine import model
+from xcat_simulator.machine import smapi
+from xcat_simulator.machine import storage
+
+
+class VirtualMachine:
+    """A guest: directory entry, active configuration, perhaps a Linux.
+
+    `power` is 'on' or 'off'; `active_devices` maps virtual device numbers to
+    FcpDevice; `linux` is None for a guest without an operating system.
+    """
+
+    def __init__(self, lpar, userid, entry):
+        self.lpar = lpar
+        self.userid = userid
+        self.directory = entry
+        self.power = 'off'
+        self.active_devices = {}
+        self.linux = None
+
+    def install(self, options):
+        """Put a fresh Linux into this guest: a distro name or LinuxOptions.
+
+        What was in its folder is lost, as with a new image on its disk.
+        """
+        running = self.power == 'on'
+        if self.linux is not None:
+            self.linux.shutdown()
+        folder = self.lpar.node_folder(self.userid)
+        shutil.rmtree(folder, ignore_errors=True)
+        self.linux = linuxes.Linux(self, folder, options)
+        if running:
+            self.linux.boot()
+
+    def power_on(self):
+        """Log on and boot. Dedicated devices that are free become active."""
+        with self.lpar.lock:
+            if self.power == 'on':
+                return
+            self.power = 'on'
+            for virtual, real in directory.dedicated(self.directory):
+                device = self.lpar.devices.get(real)
+                if device is not None and device.status == model.FREE:
+                    self._take(virtual, device)
+            if self.linux is not None:
+                self.linux.boot()
+
+    def power_off(self):
+        """Log off: processes die, devices are free; the directory stays."""
+        with self.lpar.lock:
+            if self.power == 'off':
+                return
+            if self.linux is not None:
+                self.linux.shutdown()
+            for virtual in list(self.active_devices):
+                self._give(virtual)
+            self.power = 'off'
+
+    def reset(self):
+        """Log off and on again, as a reset or a reboot by CP does."""
+        with self.lpar.lock:
+            self.power_off()
+            self.power_on()
+
+    def attach(self, virtual, device):
+        """Add a free device to the active configuration."""
+        self._take(virtual, device)
+        if self.linux is not None:
+            self.linux.device_appeared(virtual, device)
+
+    def detach(self, virtual):
+        """Take a device out of the active configuration, used or not."""
+        self._give(virtual)
+        if self.linux is not None:
+            self.linux.device_gone(virtual)
+
+    def _take(self, virtual, device):
+        device.status, device.owner = model.ACTIVE, self.userid
+        self.active_devices[virtual] = device
+
+    def _give(self, virtual):
+        device = self.active_devices.pop(virtual)
+        device.owner = None
+        if device.status == model.ACTIVE:
+            device.status = model.FREE
+
+
+class Lpar:
+    """A z/VM system. `folder` is D: its nodes live in D/nodes/<name>/.
+
+    devices: FcpDevice list; disks: Disk list, perhaps shared with another
+    Lpar; targets: CHPID -> target WWPNs that it sees (absent: all).
+    `engine` may be shared by several Lpars; without one it makes its own.
+    `zhcp_userid` names the guest that has SMAPI and CP privileges.
+    """
+
+    def __init__(self, name, folder, devices, disks, targets=None,
+                 zhcp_userid='ZHCP1', engine=None):
+        self.name = name
+        self.folder = os.path.realpath(folder)
+        self.devices = {device.number: device for device in devices}
+        self.storage = storage.Storage(disks, targets)
+        self.zhcp_userid = zhcp_userid
+        self.guests = {}
+        self.lock = threading.RLock()
+        self._own_engine = engine is None
+        self.engine = engine or engines.Engine()
+        self._smapi = smapi.Smapi(self)
+
+    @property
+    def disks(self):
+        return self.storage.disks
+
+    def node_folder(self, userid):
+        return os.path.join(self.folder, 'nodes', self.name, userid)
+
+    def define(self, userid, directory_text, linux=None):
+        """Add a guest (off). linux: None, a distro name or LinuxOptions.
+
+        A node folder that is already there is kept: a restarted simulator
+        finds its nodes' files again.
+        """
+        userid = userid.upper()
+        with self.lock:
+            if userid in self.guests:
+                raise model.MachineError('%s is already defined' % userid)
+            guest = VirtualMachine(self, userid, directory_text)
+            if linux is not None:
+                guest.linux = linuxes.Linux(
+                    guest, self.node_folder(userid), linux)
+            self.guests[userid] = guest
+            return guest
+
+    def delete(self, userid):
+        """Log the guest off and remove its entry and its folder."""
+        with self.lock:
+            guest = self.guests[userid.upper()]
+            guest.power_off()
+            del self.guests[guest.userid]
+            shutil.rmtree(self.node_folder(guest.userid), ignore_errors=True)
+
+    def close(self):
+        """Shut every Linux down and stop the engine; folders stay."""
+        for guest in list(self.guests.values()):
+            if guest.linux is not None:
+                guest.linux.shutdown()
+        if self._own_engine:
+            self.engine.close()
+
+    def smapi(self, function, userid, vdev=None, rdev=None, **arguments):
+        """Call a SMAPI function on a user ID; returns a Result.
+
+        Further arguments of the functions: `readonly` ('0' or '1') of the
+        dedicating ones; `saved`, `load`, `parameters` of Image_IPL_Set_DM;
+        `portname`, `lun`, `scptype`, `scpdata` of
+        Image_SCSI_Characteristics_Define_DM.
+        """
+        given = {'vdev': vdev, 'rdev': rdev, **arguments}
+        given = {key: value for key, value in given.items()
+                 if value is not None}
+        with self.lock:
+            return self._smapi.call(function, userid.upper(), **given)
+
+    def smapi_fail(self, function, rc, rs, text):
+        """Make a function fail so; an empty text ends it."""
+        with self.lock:
+            self._smapi.fail(function, rc, rs, text)
+
+    def wwpn_query_text(self):
+        """All FCP devices as smcli System_WWPN_Query prints them."""
+        with self.lock:
+            return ''.join(_wwpn_lines(self.devices[number])
+                           for number in sorted(self.devices))
+
+    def cp(self, userid, command):
+        """Run a CP command as that user: (return code, text)."""
+        with self.lock:
+            return cp.run(self, userid.upper(), command)
+
+    def disk(self, wwpn, lun):
+        """The Disk behind that target port and LUN, or None."""
+        return self.storage.find(wwpn, lun)
+
+
+def _wwpn_lines(device):
+    return ('FCP device number: %s\n'
+            '  Status: %s\n'
+            '  NPIV world wide port number: %s\n'
+            '  Channel path ID: %s\n'
+            '  Physical world wide port number: %s\n'
+            % (device.number, device.status, device.npiv_wwpn or 'NONE',
+               device.chpid, device.physical_wwpn))
