@@ -24,6 +24,7 @@ from zvm_common.model.name import NODE_GROUP
 from zvm_common.model.name import NodeName
 from zvm_common.model.name import OperationId
 from zvm_common.model.name import PoolName
+from zvm_common.model.name import Server
 from zvm_common.model.name import Userid
 from zvm_common.model.name import Uuid
 from zvm_common.model.poolline import owner_stamp
@@ -34,6 +35,6 @@ from zvm_common.model.poolline import stamp_owner
 __all__ = (
     'Capacity', 'DeviceNumber', 'DeviceRanges', 'GIB', 'HostName', 'Lun',
     'MIB', 'NODE_GROUP', 'NodeName', 'OperationId', 'POOL_HEADER', 'Path',
-    'PoolLine', 'PoolName', 'Userid', 'Uuid', 'Wwpn', 'format_wwpns',
-    'owner_stamp', 'parse_wwpns', 'stamp_owner',
+    'PoolLine', 'PoolName', 'Server', 'Userid', 'Uuid', 'Wwpn',
+    'format_wwpns', 'owner_stamp', 'parse_wwpns', 'stamp_owner',
 )

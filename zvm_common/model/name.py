@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Names: of pools, nodes, guests, hosts, and uuids."""
 
+import ipaddress
 import re
 
 from zvm_common.model import base
@@ -87,6 +88,51 @@ class HostName(base.Text):
     @staticmethod
     def _canonical(text):
         return text.lower()
+
+
+class Server(base.Text):
+    """A host and perhaps a port, ``mn.example.com`` or ``[fe80::1]:8443``."""
+
+    __slots__ = ()
+    WHAT = 'Server'
+    RULE = ('HOST or HOST:PORT, an IPv6 address in [], port 1 to 65535; no '
+            'https://, no path, no user name or password')
+    PATTERN = re.compile(
+        r'(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9.-]{1,253})(?::([0-9]{1,5}))?')
+
+    @classmethod
+    def _wrong(cls, value):
+        # Somebody may have put the password in.
+        if isinstance(value, str) and '@' in value:
+            value = '...@' + value.rpartition('@')[2]
+        return super(Server, cls)._wrong(value)
+
+    @staticmethod
+    def _canonical(text):
+        return text.lower()
+
+    @classmethod
+    def _sound(cls, text):
+        host, port = cls.PATTERN.fullmatch(text).groups()
+        if port is not None and not 1 <= int(port) <= 65535:
+            return False
+        if not host.startswith('['):
+            return HostName.PATTERN.fullmatch(host) is not None
+        try:
+            ipaddress.IPv6Address(host[1:-1])
+        except ValueError:
+            return False
+        return True
+
+    @property
+    def host(self):
+        """Without port and brackets."""
+        return self.PATTERN.fullmatch(self.value)[1].strip('[]')
+
+    @property
+    def port(self):
+        """443 where none was given."""
+        return int(self.PATTERN.fullmatch(self.value)[2] or 443)
 
 
 class Uuid(base.Text):

@@ -1,0 +1,298 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Options, and their checked form.
+
+Cinder registers ``common_opts + cinder_opts`` in the back-end's section, Nova
+``common_opts + nova_opts`` in ``[zvm]``. :func:`settings` turns either
+section into :class:`Settings`.
+"""
+
+import dataclasses
+import ssl
+
+from oslo_config import cfg
+
+from zvm_common import exceptions
+from zvm_common import model
+
+common_opts = [
+    cfg.StrOpt(
+        'zvm_xcat_server', sample_default='mn.example.com',
+        help="""
+Management node (MN) of xCAT, as HOST or HOST:PORT.
+
+It is talked to by HTTPS only, and its certificate must name HOST. Give no
+https:// before it and neither user name nor password in it.
+
+Required.
+"""),
+    cfg.StrOpt(
+        'zvm_xcat_username', sample_default='openstack',
+        help="""
+User name on the management node.
+
+The user needs rows in the MN's policy table for xdsh, rinv, rpower, lsvm,
+lsdef, tabdump, mkdef and rmdef. Not for chhypervisor, chvm or rmvm.
+
+Required.
+"""),
+    cfg.StrOpt(
+        'zvm_xcat_password', secret=True,
+        help="""
+Password of zvm_xcat_username.
+
+It is sent in a header, never in a URL. Only characters of Latin-1 without
+control characters, no blank at either end. Write $ as $$.
+
+Required.
+"""),
+    cfg.StrOpt(
+        'zvm_ca_file', sample_default='/etc/zvm-volume/ca.pem',
+        help="""
+PEM file with the certificates that vouch for the management node.
+
+When set, only these are trusted; otherwise the certificates of the operating
+system. A file that is missing is an error: the management node's certificate
+and host name are verified always.
+"""),
+    cfg.StrOpt(
+        'zvm_hypervisor', sample_default='host1',
+        help="""
+xCAT node of the z/VM LPAR.
+
+May be left out when the MN's zvm table knows exactly one hypervisor.
+"""),
+    cfg.StrOpt(
+        'zvm_fcp_list', default='', sample_default='3B00-3B3F;3C00-3C3F',
+        help="""
+FCP devices that guests may get: device numbers and ranges joined with ;.
+
+A LUN is reached only through devices that also stand in the range column of
+its pool line. Choose ranges on different channel paths (CHPIDs), one for each
+path of a guest. Leave out devices that are used otherwise, those of
+zvm_zhcp_fcp_list included. Nothing is given to guests when empty.
+"""),
+    cfg.IntOpt(
+        'zvm_xcat_connect_timeout', default=10, min=1, max=600,
+        help="""
+Seconds to wait for a connection to the management node.
+"""),
+    cfg.IntOpt(
+        'zvm_xcat_read_timeout', default=600, min=1, max=86400,
+        help="""
+Seconds to wait for an answer of the management node.
+
+The MN goes on with a request that was given up, so that its outcome must be
+read again afterwards. Choose more than the time-out of the MN's web server.
+"""),
+]
+
+cinder_opts = [
+    cfg.StrOpt(
+        'zvm_scsi_pool', sample_default='zpool1',
+        help="""
+SCSI pool whose LUNs become volumes: /var/opt/zhcp/zfcp/NAME.conf on the zHCP.
+
+Lower-case letters, digits, _ and -.
+
+Required.
+"""),
+    cfg.StrOpt(
+        'zvm_zhcp_fcp_list', default='', sample_default='3BFE;3CFE',
+        help="""
+FCP devices that are dedicated to the zHCP, for wiping and copying LUNs.
+
+Device numbers and ranges joined with ;. The storage server must mask the
+LUNs of the pool to the WWPNs of these devices too. None of them may stand in
+zvm_fcp_list.
+"""),
+    cfg.IntOpt(
+        'zvm_max_oversize_percent', default=100, min=0, max=100000,
+        help="""
+How much larger than asked a LUN may be, in percent of the asked size.
+
+A volume takes a whole LUN, and the surplus is lost to all others. With 100 a
+volume of 10 GiB takes a LUN of 10 to 20 GiB, so that small volumes do not eat
+the few large LUNs while pools with steps of powers of two still serve every
+size. With 0 only LUNs of exactly the asked size are taken.
+"""),
+    cfg.BoolOpt(
+        'zvm_trust_free_luns', default=False,
+        help="""
+Take LUNs that the pool calls free for empty.
+
+When false a LUN whose wipe this driver has not seen is wiped before it
+becomes a volume. Set it only when nobody else uses the pool and its LUNs came
+empty from the storage server: otherwise a tenant reads another's data.
+"""),
+    cfg.IntOpt(
+        'zvm_job_timeout', default=86400, min=1,
+        help="""
+Seconds to wait for a job on the zHCP, such as wiping a LUN.
+
+One day writes several TiB even through a slow path. The job itself is not
+stopped at the end of this time; it is found again by the next try.
+"""),
+]
+
+nova_opts = [
+    cfg.IntOpt(
+        'zvm_paths', default=2, min=1, max=8,
+        help="""
+FCP devices for each guest, each on a channel path (CHPID) of its own.
+
+The number of paths to a disk is this times the number of WWPNs on its pool
+line.
+"""),
+]
+
+_OPTS = {opt.dest: opt for opt in common_opts + cinder_opts + nova_opts}
+_REQUIRED = ('zvm_xcat_server', 'zvm_xcat_username', 'zvm_xcat_password')
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Checked options; times in seconds.
+
+    ``pool`` is None in a section without the option (Nova's);
+    ``hypervisor`` and ``ca_file`` are None when not set.
+    """
+
+    server: model.Server
+    username: str
+    password: str = dataclasses.field(repr=False)
+    ca_file: str | None
+    hypervisor: model.NodeName | None
+    pool: model.PoolName | None
+    fcp_list: model.DeviceRanges
+    zhcp_fcp_list: model.DeviceRanges
+    paths: int
+    max_oversize_percent: int
+    trust_free_luns: bool
+    connect_timeout: int
+    read_timeout: int
+    job_timeout: int
+
+
+def settings(section):
+    """Check the options of a section.
+
+    :param section: what has the options as attributes: an oslo.config group
+        or Cinder's Configuration. An option that is not registered there
+        has its default.
+    :returns: :class:`Settings`
+    :raises ConfigurationError: naming the option, its value (never the
+        password) and the rule
+    """
+    read = _Reader(section)
+    result = Settings(
+        server=read.required('zvm_xcat_server', model.Server),
+        username=read.required('zvm_xcat_username', _header),
+        password=read.required('zvm_xcat_password', _header),
+        ca_file=read.optional('zvm_ca_file', _ca_file),
+        hypervisor=read.optional('zvm_hypervisor', model.NodeName),
+        pool=(read.required('zvm_scsi_pool', model.PoolName)
+              if read.registered('zvm_scsi_pool') else None),
+        fcp_list=read.ranges('zvm_fcp_list'),
+        zhcp_fcp_list=read.ranges('zvm_zhcp_fcp_list'),
+        paths=read.plain('zvm_paths'),
+        max_oversize_percent=read.plain('zvm_max_oversize_percent'),
+        trust_free_luns=read.plain('zvm_trust_free_luns'),
+        connect_timeout=read.plain('zvm_xcat_connect_timeout'),
+        read_timeout=read.plain('zvm_xcat_read_timeout'),
+        job_timeout=read.plain('zvm_job_timeout'))
+    _no_overlap(result)
+    return result
+
+
+def _no_overlap(result):
+    both = result.fcp_list & result.zhcp_fcp_list
+    if both:
+        raise exceptions.ConfigurationError(
+            'FCP devices %s stand in zvm_fcp_list and in zvm_zhcp_fcp_list. '
+            "The zHCP's own devices are for no guest: take them out of one."
+            % both)
+
+
+class _Reader:
+    """Reads single options; what is wrong names the option."""
+
+    def __init__(self, section):
+        self._section = section
+
+    def registered(self, name):
+        """Whether the section has the option at all, set or not."""
+        return self._get(name, self) is not self
+
+    def plain(self, name):
+        value = self._get(name, _OPTS[name].default)
+        return _OPTS[name].default if value is None else value
+
+    def required(self, name, check):
+        value = self.optional(name, check)
+        if value is None:
+            raise exceptions.ConfigurationError(
+                '%s is not set. %s' % (name, _first(_OPTS[name].help)))
+        return value
+
+    def optional(self, name, check):
+        value = self.plain(name)
+        if value is None or value == '':
+            return None
+        try:
+            return check(value)
+        except exceptions.InvalidValue as e:
+            shown = ('' if _OPTS[name].secret
+                     else ' ' + exceptions.excerpt(_shown(e, value), 80))
+            raise exceptions.ConfigurationError(
+                '%s%s is not valid: %s' % (name, shown, e.rule)) from None
+
+    def ranges(self, name):
+        return (self.optional(name, model.DeviceRanges.parse)
+                or model.DeviceRanges())
+
+    def _get(self, name, default):
+        why = None
+        try:
+            return getattr(self._section, name)
+        except AttributeError as e:
+            # oslo.config's own is raised for a $ that names no option too.
+            if getattr(e, 'opt_name', name) == name:
+                return default
+            why = 'it refers to another option; write $ as $$'
+        except (cfg.Error, ValueError) as e:
+            why = 'write $ as $$' if _OPTS[name].secret else e
+        raise exceptions.ConfigurationError(
+            '%s is not valid: %s' % (name, why))
+
+
+def _shown(error, value):
+    # A server with user and password in it comes masked.
+    return error.value if isinstance(error.value, str) else value
+
+
+def _first(text):
+    return text.strip().partition('\n\n')[0].replace('\n', ' ')
+
+
+def _header(value):
+    """A text that can be sent as an HTTP header as it is."""
+    rule = ('printable characters of Latin-1, 1 to 256, no blank at either '
+            'end')
+    if (not isinstance(value, str) or not 1 <= len(value) <= 256
+            or value != value.strip()
+            or any(ord(c) > 255 or ord(c) < 32 or 127 <= ord(c) < 160
+                   for c in value)):
+        raise exceptions.InvalidValue('', rule, 'Header')
+    return value
+
+
+def _ca_file(path):
+    """A file that OpenSSL reads certificates from."""
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
+    except (OSError, ValueError) as e:
+        # ssl.SSLError is an OSError.
+        raise exceptions.InvalidValue(
+            path, 'a readable PEM file of certificates (%s)' % e,
+            'CA file') from None
+    return path
