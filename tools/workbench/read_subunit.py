@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Prints [test, status] for each test of a subunit stream, as one JSON list.
+"""Reads a subunit stream; prints [test, status, reason of a skip], as JSON.
 
 Run under an environment's Python: the base Python has no subunit.
 """
@@ -11,21 +11,22 @@ import subunit
 import testtools
 
 
-def main(path):
+def main():
     tests = []
 
     def note(test):
         if test['status'] != 'exists':
-            tests.append([test['id'], test['status']])
+            reason = test['details'].get('reason')
+            tests.append([test['id'], test['status'],
+                          reason.as_text() if reason else ''])
 
     result = testtools.StreamToDict(note)
     result.startTestRun()
-    with open(path, 'rb') as stream:
-        subunit.ByteStreamToStreamResult(
-            stream, non_subunit_name='stdout').run(result)
+    subunit.ByteStreamToStreamResult(
+        sys.stdin.buffer, non_subunit_name='stdout').run(result)
     result.stopTestRun()
     print(json.dumps([test for test in tests if test[0] != 'stdout']))
 
 
 if __name__ == '__main__':
-    main(sys.argv[1])
+    main()

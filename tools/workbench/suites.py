@@ -81,7 +81,7 @@ class Suite:
     def start(self, arguments):
         """Starts stestr in the folder, with a process group of its own."""
         command = [self.python, '-m', 'stestr', 'run', '--concurrency',
-                   WORKERS, *arguments]
+                   WORKERS, '--abbreviate', *arguments]
         return subprocess.Popen(command, cwd=self.folder,
                                 env=self._surroundings(),
                                 stdin=subprocess.DEVNULL,
@@ -89,14 +89,14 @@ class Suite:
                                 start_new_session=True)
 
     def results(self):
-        """[test, status] of each test of the last run."""
-        stream = self.folder / '.stestr' / '0'
-        if not stream.exists():
-            return []
-        done = subprocess.run([self.python, str(_here / 'read_subunit.py'),
-                               str(stream)], capture_output=True, text=True,
-                              cwd=self.folder)
-        return json.loads(done.stdout) if done.returncode == 0 else []
+        """[test, status, reason of a skip] of each test of the last run."""
+        stream = self._ask(['-m', 'stestr', 'last', '--subunit'])
+        answer = self._ask([str(_here / 'read_subunit.py')], input=stream)
+        return json.loads(answer or '[]')
+
+    def _ask(self, arguments, **options):
+        return subprocess.run([self.python, *arguments], cwd=self.folder,
+                              stdout=subprocess.PIPE, **options).stdout
 
 
 def _wait(process):
@@ -119,8 +119,11 @@ def run(suite, regex=None):
     """
     suite.lay_out()
     status = _wait(suite.start([regex] if regex else []))
-    found = counts.Counts.from_statuses(
-        status for _, status in suite.results())
+    results = suite.results()
+    found = counts.Counts.from_statuses(result[1] for result in results)
+    for reason in sorted({result[2] for result in results
+                          if result[1] == 'skip'}):
+        words.say('skipped: ' + reason)
     if regex and not found.total:
         return found
     if not found.total:
