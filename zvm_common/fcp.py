@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: Apache-2.0
+"""FCP devices: which ones carry a guest's paths."""
+
+import dataclasses
+
+from zvm_common import exceptions
+from zvm_common import model
+from zvm_common.pool import state
+
+# A device that was held and not used for so long may be asked about (s).
+_LEASE = 3600
+
+
+@dataclasses.dataclass(frozen=True)
+class FcpDevice:
+    """An FCP device held for an instance.
+
+    ``wwpn`` is its NPIV WWPN, or the physical one of its CHPID where there is
+    no NPIV (``npiv`` false): then all devices of the CHPID share it.
+    ``volumes`` are the ids of the volumes that use it.
+    """
+
+    number: model.DeviceNumber
+    wwpn: model.Wwpn
+    chpid: str
+    npiv: bool
+    state: str
+    instance: str
+    userid: str
+    scope: str
+    lease: int
+    volumes: frozenset = frozenset()
+    why: str = ''
+
+
+@dataclasses.dataclass(frozen=True)
+class AttachRequest:
+    """A volume that an instance shall use.
+
+    ``generation`` is the volume's as Cinder told it, ``node`` and ``userid``
+    name the guest, ``devices`` are those held for the instance.
+    """
+
+    volume_id: str
+    generation: int
+    attachment_id: str
+    instance_uuid: str
+    userid: str
+    node: str
+    devices: tuple
+
+
+class Devices:
+    """The FCP devices of one LPAR for the guests of one compute host.
+
+    :param zhcp: zvm_common.zhcp.Zhcp
+    :param fcp_list: DeviceRanges from which guests are served
+    :param paths: devices for a guest, each on a CHPID of its own
+    :param compute: name of the compute host, for messages and records
+    """
+
+    def __init__(self, zhcp, fcp_list, paths=2, compute='none'):
+        self._zhcp = zhcp
+        self._ranges = fcp_list
+        self._paths = paths
+        self._compute = zhcp.scope_name(compute)
+
+    def hold(self, instance_uuid, userid):
+        """The devices of an instance: the same at every call.
+
+        They are recorded on the zHCP and stay held until their last volume
+        is detached or :meth:`release` is called.
+
+        :returns: tuple of :class:`FcpDevice`
+        :raises NoFcpDevice: naming the exhausted ranges
+        :raises LunBusy: another instance holds devices for this userid
+        """
+        if not self._ranges:
+            raise exceptions.ConfigurationError(
+                'zvm_fcp_list is empty: guests can get no FCP device',
+                advice='Set it to device numbers and ranges such as '
+                       '3B00-3B3F;3C00-3C3F.')
+        answer = self._zhcp.call(
+            'hold', model.Uuid(instance_uuid), model.Userid(userid),
+            self._paths, self._ranges, self._zhcp.scope, _LEASE,
+            self._zhcp.hypervisor.zhcp_userid)
+        return tuple(_device(row) for row in answer.rows)
+
+    def list(self):
+        """Every device that the ledger knows, of all hosts and clouds."""
+        return tuple(_device(row) for row in self._zhcp.call('devices').rows)
+
+    def release(self, instance_uuid):
+        """Give back what an instance holds; nothing to give is right too.
+
+        :raises LunBusy: when a volume still uses one of the devices
+        :raises SmapiFailed: a device could not be undedicated; it stays out
+            of use
+        """
+        self._zhcp.call('drop', model.Uuid(instance_uuid))
+
+    def attach(self, request):
+        """Make a volume used by a guest and dedicate its FCP devices.
+
+        Undone on the zHCP when a device cannot be dedicated.
+
+        :param request: :class:`AttachRequest`
+        :returns: the volume's LunState, with its new generation
+        :raises StaleGeneration, LunBusy, VolumeUnknown: nothing was changed
+        :raises NoFcpDevice: a device is not the instance's or not the LUN's
+        :raises SmapiFailed: with the return code of z/VM
+        :raises GuestUnreachable: the guest is not logged on
+        """
+        answer = self._zhcp.call(
+            'attach', model.Uuid(request.volume_id), int(request.generation),
+            model.Uuid(request.attachment_id),
+            model.Uuid(request.instance_uuid), model.Userid(request.userid),
+            model.NodeName(request.node), self._compute,
+            ';'.join(str(model.DeviceNumber(d)) for d in request.devices))
+        return state.lun_state(answer.fields)
+
+    def detach(self, volume_id, generation, instance_uuid):
+        """Make sure that the instance does not use the volume any more.
+
+        Devices that no other volume uses are undedicated and free. An
+        attachment of this generation that was asked for and has not come yet
+        can come no more.
+
+        :param generation: of the attached volume, as :meth:`attach` gave it
+        :returns: (LunState or None where the ledger has no such volume,
+            text of what could not be undedicated, '' when all was)
+        :raises StaleGeneration: it has been attached anew since
+        """
+        try:
+            answer = self._zhcp.call(
+                'detach', model.Uuid(volume_id), int(generation),
+                model.Uuid(instance_uuid))
+        except exceptions.VolumeUnknown:
+            return None, ''
+        return (state.lun_state(answer.fields),
+                answer.fields.get('kept', '').replace('~', ' '))
+
+
+def _device(fields):
+    try:
+        return FcpDevice(
+            number=model.DeviceNumber(fields['device']),
+            wwpn=model.Wwpn(fields['wwpn']), chpid=fields['chpid'],
+            npiv=fields['npiv'] == 'yes', state=fields['state'],
+            instance=str(model.Uuid(fields['instance'])),
+            userid=str(model.Userid(fields['guest'])),
+            scope=fields['scope'], lease=int(fields['lease'] or 0),
+            volumes=frozenset(v for v in fields['volumes'].split(';') if v),
+            why=fields.get('why', '').replace('~', ' '))
+    except (KeyError, ValueError) as e:
+        raise exceptions.BadAnswer(
+            'The zHCP describes an FCP device as %s: %s'
+            % (exceptions.excerpt(fields), e)) from e

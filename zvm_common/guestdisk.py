@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Disks inside a guest: the guest program."""
+
+import dataclasses
+import re
+
+from zvm_common import exceptions
+from zvm_common import model
+from zvm_common.remote import call
+from zvm_common.remote import program
+
+_DEVICE = re.compile('/dev/(disk/by-(id|path)|mapper)/[A-Za-z0-9_.:-]{1,200}')
+_WWID = re.compile('[0-9a-f]{16}|[0-9a-f]{32}')
+
+
+@dataclasses.dataclass(frozen=True)
+class AttachedDisk:
+    """A disk as the guest has it.
+
+    ``device_path`` is stable: the multipath map, or the by-path name of a
+    single path. ``paths_missing`` are those whose port the FCP device does
+    not see (another fabric). ``others`` counts disks on these FCP devices
+    that belong to none of these paths.
+    """
+
+    device_path: str
+    wwid: str
+    bytes: int
+    paths_up: tuple
+    paths_missing: tuple
+    others: int
+
+
+class GuestDisk:
+    """The guest program in one guest.
+
+    :param node: zvm_common.xcat.guest.Node of the guest
+    """
+
+    def __init__(self, node):
+        self._remote = call.Remote(node, program.guest())
+
+    def attach(self, volume_id, generation, paths, wwid, size):
+        """Configure all paths to a LUN, now and for the guest's next start.
+
+        Undone in the guest when it fails. Automatic LUN scan is off in the
+        guest from then on.
+
+        :param paths: iterable of model.Path
+        :param wwid: what the disk must answer (hex), None if not known
+        :param size: Capacity the disk must have at least
+        :returns: :class:`AttachedDisk`
+        :raises PathFailed: a path, a device or a port does not work
+        :raises DiskMismatch: another disk, or a smaller one, is there
+        :raises StaleGeneration: the guest has seen a later generation
+        """
+        fields = self._remote.call(
+            'attach', model.Uuid(volume_id), int(generation), _wwid(wwid),
+            size.bytes if size else 0, _paths(paths)).fields
+        try:
+            return _attached(fields)
+        except (KeyError, ValueError) as e:
+            raise exceptions.BadAnswer(
+                'The guest describes a disk as %s'
+                % exceptions.excerpt(fields)) from e
+
+    def detach(self, volume_id, generation, paths, wwid):
+        """Remove all paths to a LUN; right too when none is there.
+
+        :raises DeviceBusy: the disk is in use; nothing was removed
+        :raises DiskMismatch: another disk is behind a path
+        :raises PathFailed: a path did not go away
+        """
+        self._remote.call('detach', model.Uuid(volume_id), int(generation),
+                          _wwid(wwid), _paths(paths))
+
+
+def paths_of(devices, wwpns, lun):
+    """Every way to a LUN: each FCP device with each target port."""
+    return tuple(model.Path(d, w, lun) for d in devices for w in wwpns)
+
+
+def _paths(paths):
+    return ';'.join('%s:%s:%s' % (p.device, p.wwpn, p.lun) for p in paths)
+
+
+def _wwid(wwid):
+    if wwid is None:
+        return '-'
+    if not isinstance(wwid, str) or not _WWID.fullmatch(wwid):
+        raise exceptions.InvalidValue(wwid, '16 or 32 hex digits', 'WWID')
+    return wwid
+
+
+def _attached(fields):
+    if not _DEVICE.fullmatch(fields['device']):
+        raise ValueError('device')
+    return AttachedDisk(
+        device_path=fields['device'], wwid=_wwid(fields['wwid']),
+        bytes=int(fields['bytes']), others=int(fields['others']),
+        paths_up=_parse(fields['up']),
+        paths_missing=_parse(fields['missing']))
+
+
+def _parse(text):
+    return tuple(model.Path(*part.split(':'))
+                 for part in text.split(';') if part)

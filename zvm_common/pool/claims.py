@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Claims on the LUNs of one SCSI pool."""
+
+import time
+
+from zvm_common import exceptions
+from zvm_common import model
+from zvm_common.pool import state
+
+# One request waits so long on the zHCP: less than the time-out of any web
+# server in front of xcatd.
+_WAIT = 20
+
+# More devices than these are not tried for one job.
+_JOB_DEVICES = 8
+
+
+class Pool:
+    """The LUNs of a pool, as the zHCP program keeps them.
+
+    All volume ids and operation ids are uuids.
+
+    :param zhcp: zvm_common.zhcp.Zhcp
+    :param name: of the pool
+    :param zhcp_devices: DeviceRanges of the FCP devices dedicated to the
+        zHCP, over which its jobs reach the LUNs
+    """
+
+    def __init__(self, zhcp, name, zhcp_devices=model.DeviceRanges()):
+        self.zhcp = zhcp
+        self.name = str(model.PoolName(name))
+        self._job_devices = ';'.join(
+            str(d) for _, d in zip(range(_JOB_DEVICES), zhcp_devices)
+        ) or 'none'
+
+    def check(self):
+        """Refuse a pool from which nothing may be handed out.
+
+        :raises PoolMissing, PoolDamaged, LedgerDamaged: see the message
+        :raises DuplicateLun: naming LUNs that stand on two lines
+        """
+        luns = self.view().luns
+        twice = sorted({str(s.lun) for s in luns if s.twice})
+        if twice:
+            raise exceptions.DuplicateLun(
+                'On two lines of the pools of zHCP %s: LUN %s'
+                % (self.zhcp.name, ', '.join(twice)))
+        lost = [s for s in luns if s.state == 'lost']
+        if lost:
+            raise exceptions.LedgerDamaged(
+                '%d LUNs of pool %s carry a volume\'s stamp and have no '
+                'record on zHCP %s' % (len(lost), self.name, self.zhcp.name))
+
+    def view(self):
+        """All LUNs: a :class:`PoolView`."""
+        rows = self.zhcp.call('view', self.name).rows
+        bad = [row['bad'] for row in rows if 'bad' in row]
+        if bad:
+            raise exceptions.PoolDamaged(
+                'Pool %s on zHCP %s: no WWPN and LUN can be read from line %s '
+                'of its LUNs' % (self.name, self.zhcp.name, ', '.join(bad)))
+        return state.PoolView(tuple(state.lun_state(row) for row in rows))
+
+    def claim(self, volume_id, operation_id, minimum, maximum, trust=False):
+        """Make a free LUN this volume's: the smallest from minimum to maximum.
+
+        A LUN that is not known to be empty comes in state ``preparing`` and
+        is wiped first: :meth:`wait`. A repeated claim finds its LUN again.
+
+        :param minimum: Capacity
+        :param maximum: Capacity
+        :param trust: take what the pool calls free for empty
+        :raises NoSuitableLun: naming the largest that is free
+        :raises LedgerDamaged: when stamped lines have no record
+        """
+        answer = self.zhcp.call(
+            'claim', self.name, model.Uuid(volume_id), minimum.bytes,
+            maximum.bytes, self.zhcp.scope, 'trust' if trust else 'wipe',
+            self._job_devices, operation=str(model.OperationId(operation_id)))
+        return state.lun_state(answer.fields)
+
+    def look(self, volume_id):
+        """The volume's :class:`LunState`, or None if the ledger has none."""
+        try:
+            answer = self.zhcp.call('look', model.Uuid(volume_id))
+        except exceptions.VolumeUnknown:
+            return None
+        return state.lun_state(answer.fields)
+
+    def release(self, volume_id, generation):
+        """Begin to wipe a volume's LUN; it is free when that is done.
+
+        A wipe that runs is adopted, one that died is begun anew.
+
+        :raises LunBusy: a guest holds the LUN
+        :raises StaleGeneration: the volume is not as the caller saw it
+        :raises VolumeUnknown: there is nothing to release (any more)
+        """
+        answer = self.zhcp.call('release', model.Uuid(volume_id),
+                                int(generation), self._job_devices)
+        return state.lun_state(answer.fields)
+
+    def wait(self, volume_id, timeout):
+        """Wait until no job runs for the volume.
+
+        :param timeout: seconds
+        :returns: its LunState when it is ours, None when it was freed
+        :raises WipeFailed: the LUN is in quarantine
+        :raises OutcomeUnknown: the time is over and the job goes on
+        """
+        end = time.monotonic() + timeout
+        while True:
+            left = end - time.monotonic()
+            try:
+                answer = self.zhcp.call('wait', model.Uuid(volume_id),
+                                        max(1, int(min(left, _WAIT))))
+            except exceptions.VolumeUnknown:
+                return None
+            found = state.lun_state(answer.fields)
+            if found.state == 'quarantined':
+                raise exceptions.WipeFailed(
+                    'LUN %s of pool %s could not be wiped: %s'
+                    % (found.lun, found.pool, found.why))
+            if found.state not in ('preparing', 'wiping'):
+                return found
+            if found.job == 'dead':
+                self._again(found)
+            if end < time.monotonic():
+                raise exceptions.OutcomeUnknown(
+                    'The wipe of LUN %s of pool %s is not done after %d '
+                    'seconds and goes on on the zHCP'
+                    % (found.lun, found.pool, timeout))
+
+    def _again(self, found):
+        # the job died with its zHCP or was killed: its intent is recorded
+        if found.state == 'wiping':
+            self.release(found.volume_id, found.generation)
+        else:
+            self.zhcp.call('claim', found.pool, found.volume_id, 0, 0,
+                           self.zhcp.scope, 'wipe', self._job_devices,
+                           operation=found.operation_id)

@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the zHCP program says of LUNs, as typed values."""
+
+import collections
+import dataclasses
+
+from zvm_common import exceptions
+from zvm_common import model
+
+#: Lives of a LUN.  ``lost`` is a line with a volume's stamp and no record,
+#: ``foreign`` one that somebody else has reserved or uses, ``freeing`` one
+#: whose wipe is done and whose line is about to say so.
+STATES = ('free', 'preparing', 'ours', 'used', 'wiping', 'freeing',
+          'quarantined', 'lost', 'foreign')
+
+
+@dataclasses.dataclass(frozen=True)
+class LunState:
+    """One LUN: its pool line and its record in the ledger.
+
+    ``capacity`` is what the line says, ``real`` what the disk itself said (or
+    None); ``userid``, ``node``, ``instance``, ``attachment``, ``host`` and
+    ``devices`` are set while it is used. ``drift`` says how the line differs
+    from the record, '' when it does not. ``job`` is '', 'runs' or 'dead'.
+    """
+
+    pool: str
+    wwpns: tuple
+    lun: model.Lun
+    state: str
+    generation: int
+    capacity: model.Capacity | None = None
+    real: model.Capacity | None = None
+    ranges: model.DeviceRanges = model.DeviceRanges()
+    volume_id: str | None = None
+    operation_id: str | None = None
+    userid: str | None = None
+    node: str | None = None
+    instance: str | None = None
+    attachment: str | None = None
+    host: str | None = None
+    devices: tuple = ()
+    wwid: str | None = None
+    clean: bool = False
+    twice: bool = False
+    drift: str = ''
+    job: str = ''
+    why: str | None = None
+
+    @property
+    def size(self):
+        """The :class:`Capacity` that counts: the disk's own, if known."""
+        return self.real or self.capacity
+
+    @property
+    def claimable(self):
+        """Free, of known size and not on two lines."""
+        return (self.state == 'free' and not self.twice
+                and self.capacity is not None)
+
+
+@dataclasses.dataclass(frozen=True)
+class PoolView:
+    """All LUNs of a pool at one moment."""
+
+    luns: tuple
+
+    def stats(self):
+        """Sizes in GiB (floats) and ``counts`` of LUNs by state."""
+        free = [s.capacity.bytes for s in self.luns if s.claimable]
+        total = [s.size.bytes for s in self.luns
+                 if s.size and s.state != 'foreign']
+        counts = collections.Counter({state: 0 for state in STATES})
+        counts.update(s.state for s in self.luns)
+        counts['drift'] = sum(1 for s in self.luns if s.drift)
+        counts['twice'] = sum(1 for s in self.luns if s.twice)
+        return {'total_gib': sum(total) / model.GIB,
+                'free_gib': sum(free) / model.GIB,
+                'largest_free_gib': max(free, default=0) / model.GIB,
+                'counts': dict(counts)}
+
+
+def lun_state(fields):
+    """A :class:`LunState` from the fields of a row.
+
+    :raises BadAnswer: for what no zHCP program writes
+    """
+    try:
+        return _lun_state(fields)
+    except (KeyError, ValueError) as e:
+        raise exceptions.BadAnswer(
+            'The zHCP describes a LUN as %s: %s'
+            % (exceptions.excerpt(fields), e)) from e
+
+
+def _lun_state(fields):
+    get = fields.get
+    if fields['state'] not in STATES:
+        raise ValueError('unknown state')
+    return LunState(
+        pool=str(model.PoolName(fields['pool'])),
+        wwpns=model.parse_wwpns(fields['wwpns']),
+        lun=model.Lun(fields['lun']),
+        state=fields['state'],
+        generation=int(get('gen') or 0),
+        capacity=_bytes(get('bytes')),
+        real=_bytes(get('real')),
+        ranges=_ranges(get('range')),
+        volume_id=_maybe(model.Uuid, get('volume')),
+        operation_id=_maybe(model.OperationId, get('op')),
+        userid=_maybe(model.Userid, get('guest')),
+        node=_maybe(model.NodeName, get('node')),
+        instance=_maybe(model.Uuid, get('instance')),
+        attachment=_maybe(model.Uuid, get('attachment')),
+        host=get('host') or None,
+        devices=tuple(model.DeviceNumber(d)
+                      for d in (get('fcp') or '').split(';') if d),
+        wwid=get('wwid') or None,
+        clean=get('clean') == 'yes',
+        twice=bool(get('dup')),
+        drift=get('drift') or '',
+        job=get('job') or '',
+        why=(get('why') or '').replace('~', ' ') or None)
+
+
+def _maybe(kind, text):
+    return str(kind(text)) if text else None
+
+
+def _bytes(text):
+    return model.Capacity(int(text)) if text and int(text) else None
+
+
+def _ranges(text):
+    # a range column that nobody can read allows no device, and stops nothing
+    try:
+        return model.DeviceRanges.parse(text or '')
+    except exceptions.InvalidValue:
+        return model.DeviceRanges()

@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=sh disable=SC2154
+#
+# ours -> used by a guest, with its FCP devices dedicated; and back.
+
+# attach VOLUME GENERATION ATTACHMENT INSTANCE USERID NODE HOST DEVICES
+verb_attach() {
+    need is_uuid "$1"
+    need is_number "$2"
+    need is_uuid "$3"
+    need is_uuid "$4"
+    need is_word "$5"
+    need is_word "$6"
+    need is_word "$7"
+    need is_list "$8"
+    find_volume "$1" || refuse unknown "volume=$1"
+    attach_devices=$8
+    if [ "$r_state" = used ] && [ "$r_instance" = "$4" ]; then
+        attach_again
+        return
+    fi
+    [ "$r_state" = ours ] || refuse busy "$(row)"
+    [ "$r_gen" = "$2" ] || refuse stale "$(row)"
+    foreign_user && refuse busy "$(row) text=$(text "$foreign")"
+    guest_is_off "$5" && refuse off "guest=$5 text=$(text "$q_out")"
+    check_devices "$4" "$5"
+    r_state=used r_before=ours r_gen=$((r_gen + 1)) r_op=$OP r_phase=dedicate
+    r_attachment=$3 r_instance=$4 r_guest=$5 r_node=$6 r_host=$7
+    r_fcp=$attach_devices
+    save_lun
+    settle
+    take_devices || attach_undone
+    r_phase=''
+    save_lun
+    look_row
+}
+
+# The same attachment once more: what is there is looked at, not trusted
+attach_again() {
+    attach_devices=$r_fcp
+    settle
+    take_devices || refuse smapi "$(smapi_said "$d_function" "$d_device")"
+    [ -z "$r_phase" ] || { r_phase='' && save_lun; }
+    look_row
+}
+
+check_devices() { # check_devices INSTANCE USERID: held for it, fit for the LUN
+    range=$(field range "$(merge "$r_pool" |
+        grep -F "lun=$r_lun wwpns=$r_wwpns ")")
+    for d in $(printf '%s' "$attach_devices" | tr ';' ' '); do
+        load_fcp "$d" && [ "$f_instance" = "$1" ] && [ "$f_guest" = "$2" ] ||
+            refuse nofcp "device=$d text=$(text "not held for this instance")"
+        [ "$f_state" != quarantined ] || refuse nofcp "$(fcp_row)"
+        in_ranges "$d" "$range" || refuse nofcp "device=$d ranges=$range \
+text=$(text "not among the devices that may carry the LUN")"
+    done
+}
+
+in_ranges() { # in_ranges DEVICE RANGES: an empty list allows all
+    [ -n "$2" ] || return 0
+    for part in $(printf '%s' "$2" | tr ';' ' '); do
+        [ $((0x$1)) -ge $((0x${part%%-*})) ] &&
+            [ $((0x$1)) -le $((0x${part##*-})) ] && return 0
+    done
+    return 1
+}
+
+take_devices() {
+    for d in $(printf '%s' "$attach_devices" | tr ';' ' '); do
+        d_device=$d d_function=dedicate
+        load_fcp "$d" || { s_out="its record is gone" s_rc='' s_rs=''; return 1; }
+        f_volumes=$(set_add "$f_volumes" "$r_volume")
+        f_state=dedicating f_node=$r_node
+        # who undedicates: we, unless it was the guest's before us
+        [ -n "$f_byus" ] || [ "$(directory_has "$f_guest" "$d")" = yes ] ||
+            f_byus=yes
+        save_fcp
+        dedicate "$f_guest" "$d" || return 1
+        f_state=used
+        save_fcp
+    done
+}
+
+# Exactly what was done is undone; what cannot be is kept and told
+attach_undone() {
+    said=$(smapi_said "$d_function" "$d_device")
+    undone=yes
+    leave_devices held || undone=no
+    back_to_ours
+    refuse smapi "undone=$undone $said"
+}
+
+# The volume leaves its devices.  One that no volume uses any more is
+# undedicated, and then held for its instance or free
+leave_devices() { # leave_devices held|free; left := what could not be undone
+    left=
+    for d in $(printf '%s' "$attach_devices" | tr ';' ' '); do
+        load_fcp "$d" || continue
+        set_has "$f_volumes" "$r_volume" || continue
+        f_volumes=$(set_drop "$f_volumes" "$r_volume")
+        if [ -n "$f_volumes" ]; then
+            save_fcp
+        elif ! give_back "$1"; then
+            left="$(smapi_said undedicate "$d")"
+        fi
+    done
+    [ -z "$left" ]
+}
+
+back_to_ours() {
+    r_state=ours r_before=used r_gen=$((r_gen + 1)) r_phase='' r_guest=''
+    r_node='' r_instance='' r_attachment='' r_host='' r_fcp='' r_clean=no
+    save_lun
+    settle
+}
+
+# detach VOLUME GENERATION INSTANCE: no attachment of this instance up to this
+# generation is left, and none that is late can still come
+verb_detach() {
+    need is_uuid "$1"
+    need is_number "$2"
+    need is_uuid "$3"
+    find_volume "$1" || refuse unknown "volume=$1"
+    if [ "$r_state" = used ] && [ "$r_instance" = "$3" ]; then
+        [ "$r_gen" = "$2" ] || refuse stale "$(row)"
+        attach_devices=$r_fcp
+        r_phase=detach
+        save_lun
+        leave_devices free || :
+        back_to_ours
+    elif [ "$r_state" = ours ] && [ "$r_gen" -lt "$2" ]; then
+        r_gen=$2
+        save_lun
+    fi
+    look_row "kept=$(text "${left:-}")"
+}

@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=sh disable=SC2154
+#
+# Whose LUN is it: claim, look, release (which wipes), wait.
+
+# claim POOL VOLUME MINIMUM MAXIMUM SCOPE TRUST ZHCP-DEVICES
+verb_claim() {
+    need is_word "$1"
+    need is_uuid "$2"
+    need is_number "$3"
+    need is_number "$4"
+    need is_word "$5"
+    need is_word "$6"
+    need is_list "$7"
+    if find_volume "$2"; then
+        claim_again "$7"
+        return
+    fi
+    pool_file "$1"
+    rows=$(merge "$1") || refuse badpool "pool=$1 text=$(text "unreadable")"
+    forget_foreign "$rows"
+    lost=$(printf '%s\n' "$rows" | grep -c ' state=lost ')
+    [ "$lost" = 0 ] || refuse ledger "text=$(text "$lost lines of pool $1 \
+carry a volume's stamp and have no record: the ledger is missing or old")"
+    choose "$3" "$4"
+    set -- "$@" "$chosen"
+    [ -n "$chosen" ] || refuse nolun "$(none_fits "$1" "$3" "$4")"
+    load_lun "$(lun_file "$(field wwpns "$chosen")" "$(field lun "$chosen")")"
+    r_volume=$2 r_role=current r_op=$OP r_before=free r_pool=$1 r_scope=$5
+    r_wwpns=$(field wwpns "$chosen") r_lun=$(field lun "$chosen")
+    r_gen=$((${r_gen:-0} + 1)) r_jobfcp=$7 r_why='' r_phase=''
+    r_state=ours
+    [ "$r_clean" = yes ] || [ "$6" = trust ] || r_state=preparing
+    r_clean=no
+    save_lun
+    settle
+    [ $r_state = ours ] || start_job
+    look_row
+}
+
+# A create that is repeated finds what it began
+claim_again() {
+    case $r_state in
+        ours) settle ;;
+        preparing)
+            settle
+            r_jobfcp=$1
+            job_runs || start_job
+            ;;
+        *) refuse busy "$(row)" ;;
+    esac
+    look_row
+}
+
+# The smallest that suffices; among equal ones a clean one, then file order
+choose() { # choose MINIMUM MAXIMUM: chosen := its row
+    chosen=$(printf '%s\n' "$rows" | awk -v min="$1" -v max="$2" '
+    function field(name,   s) {
+        if (!match($0, "(^| )" name "=[^ ]*")) return ""
+        s = substr($0, RSTART, RLENGTH)
+        return substr(s, index(s, "=") + 1)
+    }
+    field("state") == "free" && field("dup") == "" {
+        b = field("bytes") + 0
+        if (b < min + 0 || b > max + 0 || b == 0) next
+        rank = 2 * b + (field("clean") == "yes" ? 0 : 1)
+        if (best == "" || rank < least) { best = $0; least = rank }
+    }
+    END { print best }')
+}
+
+none_fits() { # none_fits POOL MINIMUM MAXIMUM
+    printf '%s\n' "$rows" | awk -v pool="$1" -v min="$2" -v max="$3" '
+    function field(name,   s) {
+        if (!match($0, "(^| )" name "=[^ ]*")) return ""
+        s = substr($0, RSTART, RLENGTH)
+        return substr(s, index(s, "=") + 1)
+    }
+    field("state") == "free" {
+        if (field("dup") != "") { dups++; next }
+        free++
+        b = field("bytes") + 0
+        if (b > largest) largest = b
+    }
+    END {
+        printf "pool=%s minimum=%s maximum=%s free=%d largest=%.0f twice=%d",
+            pool, min, max, free, largest, dups
+    }'
+}
+
+verb_look() { # look VOLUME
+    need is_uuid "$1"
+    find_volume "$1" || refuse unknown "volume=$1"
+    look_row
+}
+
+look_row() { # look_row [KEY=VALUE]: the answer that says what is so now
+    look_more=${1:-}
+    pool_file "$r_pool"
+    rows=$(merge "$r_pool")
+    forget_foreign "$rows"
+    set -- "$(printf '%s\n' "$rows" | grep -F " volume=$r_volume " |
+        head -n 1)"
+    [ -n "$1" ] || refuse badpool "pool=$r_pool text=$(text "the line of \
+$r_wwpns $r_lun is gone; $(row)")"
+    job=
+    case $r_state in
+        preparing | wiping) job_runs && job=runs || job=dead ;;
+    esac
+    answer "ok $1 pool=$r_pool job=$job${look_more:+ $look_more}"
+}
+
+verb_view() { # view POOL
+    need is_word "$1"
+    pool_file "$1"
+    rows=$(merge "$1") || refuse badpool "pool=$1 text=$(text "unreadable")"
+    forget_foreign "$rows"
+    close_ledger
+    printf '%s\n' "$rows" | grep . | while read -r line; do
+        printf 'zvmv1 %s row %s pool=%s .\n' "$OP" "$line" "$1"
+    done
+    answer "ok rows=$(printf '%s\n' "$rows" | grep -c .)"
+}
+
+# release VOLUME GENERATION ZHCP-DEVICES: wiped, then free
+verb_release() {
+    need is_uuid "$1"
+    need is_number "$2"
+    need is_list "$3"
+    find_volume "$1" || refuse unknown "volume=$1"
+    case $r_state in
+        freeing) free_now; refuse unknown "volume=$1" ;;
+        used) refuse busy "$(row)" ;;
+        wiping) job_runs && { look_row; return; } ;;
+    esac
+    [ "$r_gen" = "$2" ] || refuse stale "$(row)"
+    foreign_user && refuse busy "$(row) text=$(text "$foreign")"
+    if [ "$r_state" = preparing ] && job_runs; then
+        # the same wipe, with another end: the job reads the state when done
+        r_before=preparing r_state=wiping
+        save_lun
+        look_row
+        return
+    fi
+    r_before=$r_state r_state=wiping r_gen=$((r_gen + 1)) r_clean=no
+    r_jobfcp=$3 r_why=''
+    save_lun
+    settle
+    start_job
+    look_row
+}
+
+# Somebody has put a guest on a line that the ledger says is ours
+foreign_user() {
+    pool_file "$r_pool"
+    line_wanted
+    foreign=$(line_awk 'mine() && $1 == "used" { print "used by " $6 }' \
+        "$p_file")
+    [ -n "$foreign" ]
+}
+
+free_now() { # the record stays: generation, WWID, size, clean
+    r_state=freeing
+    save_lun
+    settle
+    r_volume='' r_state=free r_op='' r_before='' r_guest='' r_node=''
+    r_instance='' r_attachment='' r_host='' r_fcp='' r_phase='' r_scope=''
+    save_lun
+}
+
+# wait VOLUME SECONDS: answers when no job runs for it any more
+verb_wait() {
+    need is_uuid "$1"
+    need is_number "$2"
+    find_volume "$1" || refuse unknown "volume=$1"
+    wait_key=$r_lun-${r_wwpns%%;*}
+    close_ledger
+    until_true "$2" job_lock_free || :
+    open_ledger
+    find_volume "$1" || refuse unknown "volume=$1"
+    [ "$r_state" != freeing ] || { free_now; refuse unknown "volume=$1"; }
+    look_row
+}
+
+job_lock_free() { job_is_free "$wait_key"; }

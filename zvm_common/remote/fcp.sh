@@ -1,0 +1,253 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=sh disable=SC2154
+#
+# FCP devices: which guest holds which, and dedicating them with SMAPI.
+
+PATH=$PATH:$ROOT/opt/zhcp/bin
+
+# smcli answers in words; only "Done" is success
+smapi() { # smapi FUNCTION ARGUMENT...: s_out, s_rc, s_rs
+    s_out=$(smcli "$@" 2>&1)
+    s_rc=$(printf '%s\n' "$s_out" | sed -n 's/^ *Return Code: *\([0-9]*\).*/\1/p' | head -n 1)
+    s_rs=$(printf '%s\n' "$s_out" | sed -n 's/^ *Reason Code: *\([0-9]*\).*/\1/p' | head -n 1)
+    case $s_out in *"Done"*) [ -z "$s_rc" ] ;; *) return 1 ;; esac
+}
+
+smapi_said() { # what to tell of the last call: FUNCTION DEVICE
+    printf 'function=%s device=%s rc=%s rs=%s text=%s' "$1" "$2" "$s_rc" \
+        "$s_rs" "$(text "$s_out")"
+}
+
+# The active half as CP sees it: user:USERID, free, offline or unknown
+cp_holder() {
+    q_out=$(vmcp q "$1" 2>&1)
+    case $q_out in
+        *"ATTACHED TO "*)
+            q_user=${q_out#*ATTACHED TO }
+            printf 'user:%s' "${q_user%%[!A-Z0-9@#\$_:+-]*}"
+            ;;
+        *OFFLINE*) echo offline ;;
+        *FREE*) echo free ;;
+        *) echo unknown ;;
+    esac
+}
+
+# The directory half: yes, no, gone (no such user), unknown
+directory_has() { # directory_has USERID DEVICE
+    q_out=$(smcli Image_Query_DM -T "$1" 2>&1)
+    if printf '%s\n' "$q_out" | grep -q -E "^(USER|IDENTITY|SUBCONFIG) "; then
+        printf '%s\n' "$q_out" |
+            grep -q -i -E "^ *DEDICATE +0*$2 +0*$2( |\$)" && echo yes || echo no
+    else
+        case $q_out in *"Return Code: 400"*) echo gone ;; *) echo unknown ;; esac
+    fi
+}
+
+dedicate() { # dedicate USERID DEVICE: both halves, read back
+    s_rc='' s_rs='' s_out=
+    case $(cp_holder "$2") in
+        "user:$1" | free) ;;
+        *)
+            s_rc=204 s_rs=8 s_out="FCP device $2 is $(cp_holder "$2")"
+            return 1
+            ;;
+    esac
+    case $(directory_has "$1" "$2") in
+        yes) ;;
+        no)
+            smapi Image_Device_Dedicate_DM -T "$1" -v "$2" -r "$2" -R 0 ||
+                [ "$s_rc/$s_rs" = 404/4 ] || return 1
+            ;;
+        *)
+            s_rc='' s_rs='' s_out="the directory entry of $1 cannot be read: $q_out"
+            return 1
+            ;;
+    esac
+    if [ "$(cp_holder "$2")" = free ]; then
+        smapi Image_Device_Dedicate -T "$1" -v "$2" -r "$2" -R 0 || return 1
+    fi
+    s_rc='' s_rs='' s_out="not dedicated after SMAPI said so"
+    [ "$(cp_holder "$2")" = "user:$1" ] && [ "$(directory_has "$1" "$2")" = yes ]
+}
+
+guest_is_off() { # CP knows no such user, or only as logged off
+    q_out=$(vmcp q user "$1" 2>&1)
+    case $q_out in *HCPCQU045E*) return 0 ;; esac
+    return 1
+}
+
+undedicate() { # undedicate USERID DEVICE: gone in both halves, or failure
+    [ "$(cp_holder "$2")" != "user:$1" ] ||
+        smapi Image_Device_Undedicate -T "$1" -v "$2"
+    [ "$(directory_has "$1" "$2")" != yes ] ||
+        smapi Image_Device_Undedicate_DM -T "$1" -v "$2"
+    case $(directory_has "$1" "$2") in no | gone) ;; *) return 1 ;; esac
+    case $(cp_holder "$2") in "user:$1" | unknown) return 1 ;; esac
+}
+
+# All FCP devices of the LPAR: NUMBER STATUS NPIV CHPID PHYSICAL
+wwpn_query() { # wwpn_query ZHCP-USERID
+    smcli System_WWPN_Query -T "$1" 2>&1 | awk '
+    function value() { sub(/^[^:]*:[ \t]*/, ""); gsub(/[ \t\r]/, ""); return $0 }
+    /FCP device number:/ { n = toupper(value()) }
+    /Status:/ { s = tolower(value()) }
+    /NPIV world wide port number:/ { v = tolower(value()) }
+    /Channel path ID:/ { c = tolower(value()) }
+    /Physical world wide port number:/ {
+        p = tolower(value())
+        if (v !~ /^[0-9a-f]+$/ || length(v) != 16 || v ~ /^0+$/) v = "none"
+        if (n ~ /^[0-9A-F][0-9A-F][0-9A-F][0-9A-F]$/) print n, s, v, c, p
+    }'
+}
+
+fcp_row() {
+    printf 'device=%s state=%s guest=%s instance=%s volumes=%s chpid=%s wwpn=%s npiv=%s lease=%s scope=%s why=%s' \
+        "$f_device" "$f_state" "$f_guest" "$f_instance" "$f_volumes" \
+        "$f_chpid" "$f_wwpn" "$f_npiv" "$f_lease" "$f_scope" "$f_why"
+}
+
+held_by() { # held_by INSTANCE: its devices
+    grep -l -F -x "instance=$1" "$FCPS"/???? 2>/dev/null | sed 's|.*/||'
+}
+
+# hold INSTANCE USERID PATHS RANGES SCOPE LEASE ZHCP-USERID
+# As many devices as paths, each on a CHPID of its own: held for this instance
+# until released, the same ones at every call.
+verb_hold() {
+    need is_uuid "$1"
+    need is_word "$2"
+    need is_number "$3"
+    need is_list "$4"
+    need is_word "$5"
+    need is_number "$6"
+    need is_word "$7"
+    held=$(held_by "$1")
+    if [ -z "$held" ]; then
+        other_instance "$1" "$2"
+        pick_devices "$3" "$4" "$7"
+        for d in $picked; do
+            hold_one "$d" "$@"
+        done
+        held=$(held_by "$1")
+    fi
+    for d in $held; do
+        load_fcp "$d"
+        [ "$f_guest" = "$2" ] || refuse busy "$(fcp_row)"
+        printf 'zvmv1 %s row %s .\n' "$OP" "$(fcp_row)"
+    done
+    answer "ok rows=$(printf '%s\n' "$held" | grep -c .)"
+}
+
+# A guest made anew under an old name must not find its predecessor's devices
+other_instance() {
+    for d in $(grep -l -F -x "guest=$2" "$FCPS"/???? 2>/dev/null); do
+        load_fcp "${d##*/}" && [ "$f_instance" != "$1" ] &&
+            refuse busy "$(fcp_row)"
+    done
+}
+
+pick_devices() { # pick_devices PATHS RANGES ZHCP-USERID
+    all=$(wwpn_query "$3")
+    [ -n "$all" ] || refuse smapi "function=System_WWPN_Query device= rc= \
+rs= text=$(text "no FCP devices are listed for $3")"
+    taken=$(ls "$FCPS" 2>/dev/null | tr '\n' ' '; line_channels)
+    picked=$(printf '%s\n' "$all" | awk -v ranges="$2" -v taken=" $taken " \
+        -v paths="$1" '
+    function hex(s,   i, n) {
+        for (i = 1; i <= length(s); i++)
+            n = 16 * n + index("0123456789ABCDEF", substr(s, i, 1)) - 1
+        return n
+    }
+    function listed(d,   i, m, e, part) {
+        m = split(toupper(ranges), part, ";")
+        for (i = 1; i <= m; i++) {
+            if (split(part[i], e, "-") == 1) e[2] = e[1]
+            if (hex(d) >= hex(e[1]) && hex(d) <= hex(e[2])) return 1
+        }
+        return 0
+    }
+    listed($1) {
+        count++
+        if ($2 != "free" || index(taken, " " $1 " ")) next
+        free[$4]++
+        if (!($4 in first)) { order[++n] = $4; first[$4] = $1 }
+    }
+    END {
+        if (n < paths) {
+            printf "none listed=%d free=%d chpids=%d\n", count, count_free(), n
+            exit
+        }
+        # the CHPIDs with most devices left, so that none runs dry alone
+        for (i = 1; i <= paths; i++) {
+            best = 0
+            for (j = 1; j <= n; j++)
+                if (!(j in done) && (!best || free[order[j]] > free[order[best]]))
+                    best = j
+            done[best] = 1
+            printf "%s ", first[order[best]]
+        }
+    }
+    function count_free(   k, t) { for (k in free) t += free[k]; return t }')
+    case $picked in
+        none*) refuse nofcp "ranges=$2 paths=$1 ${picked#none }" ;;
+    esac
+}
+
+line_channels() { # devices that lines of used LUNs name, ours or not
+    cat "$POOLS"/*.conf 2>/dev/null |
+        awk -F, '$1 == "used" { gsub(/;/, " ", $7); print toupper($7) }' |
+        tr '\n' ' '
+}
+
+hold_one() { # hold_one DEVICE INSTANCE USERID PATHS RANGES SCOPE LEASE ZHCP
+    load_fcp "$1"
+    f_device=$1 f_state=held f_instance=$2 f_guest=$3 f_scope=$6
+    f_volumes='' f_byus='' f_why='' f_node=''
+    f_lease=$(($(date +%s) + $7))
+    read -r f_boot <"$ROOT/proc/sys/kernel/random/boot_id" || f_boot=
+    # shellcheck disable=SC2086
+    set -- $(printf '%s\n' "$all" | grep "^$1 ")
+    f_chpid=$4 f_wwpn=$3 f_npiv=yes
+    [ "$3" != none ] || f_wwpn=$5 f_npiv=no
+    save_fcp
+}
+
+# drop INSTANCE: what it holds and no volume needs any more
+verb_drop() {
+    need is_uuid "$1"
+    for d in $(held_by "$1"); do
+        load_fcp "$d" || continue
+        [ -z "$f_volumes" ] || refuse busy "$(fcp_row)"
+    done
+    for d in $(held_by "$1"); do
+        load_fcp "$d" && give_back free
+    done
+    for d in $(held_by "$1"); do
+        load_fcp "$d" && refuse smapi "$(smapi_said undedicate "$d")"
+    done
+    answer "ok"
+}
+
+# A device that no volume uses: undedicated if we dedicated it, then held for
+# its instance or free.  One that does not come off is kept out of use
+give_back() { # give_back held|free: f_...
+    if [ -n "$f_byus" ]; then
+        f_state=releasing
+        save_fcp
+        if ! undedicate "$f_guest" "$f_device"; then
+            f_state=quarantined f_why=$(text "$s_out")
+            save_fcp
+            return 1
+        fi
+    fi
+    f_state=held f_byus=''
+    if [ "$1" = held ]; then save_fcp; else drop_fcp "$f_device"; fi
+}
+
+verb_devices() {
+    for d in "$FCPS"/????; do
+        [ -e "$d" ] && load_fcp "${d##*/}" || continue
+        printf 'zvmv1 %s row %s .\n' "$OP" "$(fcp_row)"
+    done
+    answer "ok now=$(date +%s)"
+}

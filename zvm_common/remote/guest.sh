@@ -1,0 +1,303 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=sh disable=SC2154
+#
+# The guest program: paths to a LUN persistently on and off, on a Linux that
+# has chzdev (s390-tools 1.34 and later).
+
+SEEN=$BASE/volumes
+
+# A request that comes late must not repeat what is past: the highest
+# generation of each volume is remembered here
+check_generation() { # check_generation VOLUME GENERATION
+    mkdir -p "$SEEN" && chmod 700 "$BASE" ||
+        refuse space "text=$(text "cannot make $SEEN")"
+    exec 9>>"$BASE/lock"
+    flock -w 60 9 || refuse lock "text=$(text "another request works here")"
+    read -r seen 2>/dev/null <"$SEEN/$1" || seen=0
+    is_number "$seen" || seen=0
+    [ "$seen" -le "$2" ] || refuse stale "volume=$1 gen=$seen"
+    echo "$2" >"$SEEN/.new.$$" && replace "$SEEN/.new.$$" "$SEEN/$1" ||
+        refuse space "text=$(text "cannot write $SEEN/$1")"
+}
+
+need_tools() {
+    missing=$(tools chzdev lszfcp cio_ignore blockdev udevadm flock awk sync)
+    [ -z "$missing" ] || refuse tool "missing=$missing"
+}
+
+zdev() { # zdev CHZDEV-ARGUMENT...: z_out
+    z_out=$(chzdev "$@" --no-root-update --yes --quiet 2>&1)
+}
+
+each() { printf '%s' "$1" | tr ';' ' '; }
+
+# attach VOLUME GENERATION WWID BYTES PATHS; WWID - and BYTES 0 mean unknown
+verb_attach() {
+    need is_uuid "$1"
+    need is_number "$2"
+    [ "$3" = - ] || need is_word "$3"
+    need is_number "$4"
+    need is_list "$5"
+    need_tools
+    check_generation "$1" "$2"
+    want_wwid=$3 want_bytes=$4 paths=$5
+    scan_off && zdev -p zfcp --type allow_lun_scan=0 || refuse path \
+        "text=$(text "automatic LUN scan cannot be switched off, so that the \
+guest would see LUNs of others: ${z_out:-}")"
+    made='' up='' missing_paths='' wwid='' bytes=''
+    for path in $(each "$paths"); do
+        one_path "$path"
+    done
+    enough_paths
+    find_device
+    answer "ok device=$device wwid=$wwid bytes=$bytes up=$up \
+missing=$missing_paths others=$(others)"
+}
+
+one_path() { # one_path PATH
+    bus=$(path_device "$1")
+    port=$ZFCP/$bus/0x$(path_wwpn "$1")
+    cio_ignore -r "$bus" >/dev/null 2>&1
+    until_true 30 test -e "$CCW/devices/$bus" ||
+        undo path "text=$(text "FCP device $bus does not come up in the guest")"
+    is_online "$bus" || made="host:${1%%:*} $made"
+    zdev -e zfcp-host "$bus" || undo path "text=$(text "chzdev $bus: $z_out")"
+    until_true 10 is_online "$bus" ||
+        undo path "text=$(text "FCP device $bus does not go online")"
+    [ -d "$port" ] || { echo 1 >"$ZFCP/$bus/port_rescan"; } 2>/dev/null
+    # a device sees only the ports of its own fabric
+    until_true 5 test -d "$port" || {
+        missing_paths=$(set_add "$missing_paths" "$1")
+        return
+    }
+    path_scsi "$1" >/dev/null || made="lun:$1 $made"
+    zdev -e zfcp-lun "$bus:0x$(path_wwpn "$1"):0x$(path_lun "$1")" ||
+        undo path "text=$(text "chzdev $1: $z_out")"
+    until_true 20 path_disk "$1" >/dev/null ||
+        undo path "text=$(text "no disk appears at $1: is the LUN masked to \
+the device's WWPN?")"
+    check_disk "$1"
+    up=$(set_add "$up" "$1")
+}
+
+check_disk() { # check_disk PATH: the same disk behind every path
+    disk=$(path_disk "$1")
+    found=$(disk_wwid "$disk") ||
+        undo mismatch "text=$(text "$1 ($disk) tells no NAA WWID")"
+    [ "$want_wwid" = - ] || [ "$found" = "$want_wwid" ] || undo mismatch \
+        "wwid=$found text=$(text "$1 is WWID $found, expected $want_wwid")"
+    [ -z "$wwid" ] || [ "$wwid" = "$found" ] || undo mismatch \
+        "wwid=$found text=$(text "$1 is WWID $found, other paths $wwid")"
+    wwid=$found
+    bytes=$(disk_bytes "$disk") && [ "${bytes:-0}" -gt 0 ] ||
+        undo mismatch "text=$(text "$1 ($disk) has no size")"
+    [ "$want_bytes" -le "$bytes" ] || undo mismatch \
+        "text=$(text "$1 has $bytes bytes, expected $want_bytes")"
+}
+
+# Each device and each port must carry at least one path
+enough_paths() {
+    for path in $(each "$paths"); do
+        for part in "${path%%:*}:" ":$(path_wwpn "$path"):"; do
+            case ";$up;" in
+                *"$part"*) ;;
+                *) undo path "text=$(text "no path over $part: zoning? up: $up")" ;;
+            esac
+        done
+    done
+}
+
+# Only what this call made goes away again, the last first
+undo() { # undo CODE KEY=VALUE...
+    undone=yes
+    for m in $made; do
+        case $m in
+            lun:*) lun_off "${m#lun:}" || undone=no ;;
+            host:*) host_off "${m#host:}" || undone=no ;;
+        esac
+    done
+    code=$1
+    shift
+    refuse "$code" "undone=$undone $*"
+}
+
+lun_off() { # the map of several paths goes before its last path
+    gone_disk=$(path_disk "$1") && map=$(disk_map "$gone_disk") &&
+        multipath -f "$map" >/dev/null 2>&1
+    zdev -d zfcp-lun \
+        "$(path_device "$1"):0x$(path_wwpn "$1"):0x$(path_lun "$1")"
+    until_true 20 path_gone "$1"
+}
+
+host_off() { # unless another LUN is on it
+    bus=$(path_device "$1:")
+    for d in "$SCSI"/*:*:*:*; do
+        [ -r "$d/hba_id" ] && read -r a <"$d/hba_id" && [ "$a" = "$bus" ] &&
+            return 0
+    done
+    for d in "$ZFCP/$bus"/0x*/0x*; do
+        [ ! -d "$d" ] || return 0
+    done
+    zdev -d zfcp-host "$bus"
+    until_true 10 host_is_off "$bus"
+}
+
+host_is_off() { ! is_online "$1"; }
+
+disk_map() { # the multipath map that holds a disk
+    for h in "$ROOT/sys/block/$1/holders"/dm-*; do
+        [ -e "$h" ] || [ -L "$h" ] || continue
+        read -r a <"$ROOT/sys/block/${h##*/}/dm/uuid" || continue
+        case $a in
+            mpath-*)
+                read -r a <"$ROOT/sys/block/${h##*/}/dm/name" || continue
+                map_dm=${h##*/}
+                printf '%s' "$a"
+                return 0
+                ;;
+        esac
+    done
+    return 1
+}
+
+multipath_runs() {
+    command -v multipath >/dev/null 2>&1 && multipath -ll >/dev/null 2>&1
+}
+
+# The stable name of the disk: that of the map, else of the first path
+find_device() {
+    udevadm settle --timeout=10 >/dev/null 2>&1
+    first=$(path_disk "${up%%;*}")
+    case $up in
+        *\;*)
+            if multipath_runs && until_true 10 disk_map "$first" >/dev/null; then
+                device=/dev/disk/by-id/dm-uuid-mpath-3$wwid
+                until_true 10 test -e "$ROOT$device" && return
+                device=/dev/mapper/$(disk_map "$first")
+                return
+            fi
+            ;;
+    esac
+    until_true 10 by_path "$first" || undo path \
+        "text=$(text "udev makes no by-path name for $first")"
+}
+
+by_path() { # by_path DISK: device
+    for l in "$ROOT/dev/disk/by-path"/ccw-"$(path_device "$up")"-*; do
+        case $l in *-part*) continue ;; esac
+        a=$(readlink "$l") || continue
+        [ "${a##*/}" = "$1" ] || continue
+        device=${l#"$ROOT"}
+        return 0
+    done
+    return 1
+}
+
+others() { # disks on these devices that are none of these paths: information
+    n=0
+    for d in "$SCSI"/*:*:*:*; do
+        [ -r "$d/hba_id" ] || continue
+        read -r a <"$d/hba_id"
+        read -r b <"$d/fcp_lun"
+        case ";$up" in
+            *";$(upper "${a#0.0.}"):"*":${b#0x}"*) ;;
+            *) n=$((n + 1)) ;;
+        esac
+    done
+    echo "$n"
+}
+
+# detach VOLUME GENERATION WWID PATHS
+verb_detach() {
+    need is_uuid "$1"
+    need is_number "$2"
+    [ "$3" = - ] || need is_word "$3"
+    need is_list "$4"
+    need_tools
+    check_generation "$1" "$2"
+    want_wwid=$3 paths=$4
+    not_in_use
+    flush
+    for path in $(each "$paths"); do
+        lun_off "$path" || refuse path \
+            "text=$(text "$path does not go away: ${z_out:-}")"
+    done
+    for path in $(each "$paths"); do
+        host_off "${path%%:*}" || refuse path \
+            "text=$(text "FCP device ${path%%:*} does not go offline: $z_out")"
+    done
+    answer "ok"
+}
+
+# Nothing is flushed or removed before it is known to be this volume's disk
+not_in_use() {
+    disks='' map='' map_dm=
+    for path in $(each "$paths"); do
+        disk=$(path_disk "$path") || continue
+        found=$(disk_wwid "$disk")
+        [ "$want_wwid" = - ] || [ "$found" = "$want_wwid" ] ||
+            refuse mismatch "text=$(text "$path is WWID $found, not $want_wwid")"
+        disks="$disks $disk"
+        holder=
+        if map=$(disk_map "$disk"); then
+            holder=$(map_device "$disk")
+            user=$(map_user "$map" "$holder") &&
+                refuse inuse "user=$(text "$user") text=$(text "map $map")"
+        fi
+        user=$(disk_user "$disk" "$holder") &&
+            refuse inuse "user=$(text "$user") text=$(text "disk $disk")"
+    done
+}
+
+map_device() { # dm-N of the map on a disk
+    for h in "$ROOT/sys/block/$1/holders"/dm-*; do
+        printf '%s' "${h##*/}"
+        return
+    done
+}
+
+map_user() { # map_user NAME dm-N
+    awk -v a="/dev/mapper/$1" -v b="/dev/$2" \
+        '$1 == a || $1 == b {print "mount:" $2; exit}' \
+        "$ROOT/proc/mounts" 2>/dev/null | grep . && return 0
+    disk_user "$2"
+}
+
+flush() {
+    for disk in $disks; do
+        if map=$(disk_map "$disk"); then
+            blockdev --flushbufs "$ROOT/dev/mapper/$map" >/dev/null 2>&1
+            multipath -f "$map" >/dev/null 2>&1
+            until_true 10 no_map "$disk" ||
+                refuse inuse "user=map text=$(text "map $map does not go away")"
+        fi
+    done
+    for disk in $disks; do
+        blockdev --flushbufs "$ROOT/dev/$disk" || refuse path \
+            "text=$(text "$disk cannot be flushed")"
+    done
+}
+
+no_map() { ! disk_map "$1" >/dev/null; }
+
+# hello: what this guest is and lacks
+verb_hello() {
+    answer "ok user=$(id -un 2>/dev/null || id -u) missing=$(tools chzdev \
+        lszfcp cio_ignore blockdev udevadm flock awk sync)"
+}
+
+main() {
+    case $OP in *[!A-Za-z0-9-]*) exit 2 ;; esac
+    # a list travels with commas
+    for a in "$@"; do
+        shift
+        set -- "$@" "$(printf '%s' "$a" | tr , ';')"
+    done
+    case $VERB in
+        hello | attach | detach) "verb_$VERB" "$@" ;;
+        *) refuse usage "text=$(text "no verb $VERB")" ;;
+    esac
+}
+
+shift 2 2>/dev/null || set --
+main "$@" '' '' '' '' '' ''

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=sh
+#
+# The ledger on the zHCP: one lock, one record per LUN, one per FCP device.
+
+LUN_KEYS='volume role state op gen before guest node instance attachment host
+ fcp wwid bytes clean scope pool wwpns lun jobfcp phase why'
+FCP_KEYS='device state guest node instance volumes byus chpid wwpn npiv lease
+ boot scope why'
+LUNS=$BASE/luns
+FCPS=$BASE/fcp
+JOBS=$BASE/jobs
+POOLS=$ROOT/var/opt/zhcp/zfcp
+
+open_ledger() { # the lock is held until this process ends
+    mkdir -p "$LUNS" "$FCPS" "$JOBS" "$BASE/bin" && chmod 700 "$BASE" ||
+        refuse space "text=$(text "cannot make $BASE")"
+    exec 9>>"$BASE/lock" || refuse space "text=$(text "cannot open a lock")"
+    flock -w "${1:-60}" 9 || refuse lock "text=$(text "another request holds \
+the ledger's lock on the zHCP")"
+    check_format
+}
+
+check_format() {
+    if [ ! -e "$BASE/format" ]; then
+        for f in "$LUNS"/* "$FCPS"/*; do
+            [ ! -e "$f" ] || refuse ledger \
+                "text=$(text "$BASE/format is missing beside records")"
+        done
+        echo 1 >"$BASE/.new.$$" && replace "$BASE/.new.$$" "$BASE/format" ||
+            refuse space "text=$(text "cannot write $BASE/format")"
+    fi
+    read -r a <"$BASE/format"
+    [ "$a" = 1 ] || refuse format "found=$(text "$a") known=1"
+}
+
+close_ledger() { exec 9>&-; }
+
+lun_file() { printf '%s/%s-%s' "$LUNS" "${1%%;*}" "$2"; }
+
+load_lun() { # load_lun FILE: r_...; a record that is not whole stops all
+    load r "$LUN_KEYS" "$1"
+    load_rc=$?
+    [ $load_rc != 2 ] || refuse ledger \
+        "text=$(text "record $1 is not whole; see 'zvm-volume audit'")"
+    return $load_rc
+}
+
+save_lun() {
+    # shellcheck disable=SC2154 # r_... is set by load
+    save r "$LUN_KEYS" "$(lun_file "$r_wwpns" "$r_lun")"
+}
+
+load_fcp() {
+    load f "$FCP_KEYS" "$FCPS/$1"
+    load_rc=$?
+    [ $load_rc != 2 ] || refuse ledger "text=$(text "record $FCPS/$1")"
+    return $load_rc
+}
+
+# shellcheck disable=SC2154 # f_... is set by load
+save_fcp() { save f "$FCP_KEYS" "$FCPS/$f_device"; }
+drop_fcp() {
+    rm -f "$FCPS/$1"
+    sync "$FCPS" 2>/dev/null || sync
+}
+
+find_volume() { # r_... := the record of this volume
+    set -- "$1" "$(grep -l -F -x "volume=$1" "$LUNS"/*-* 2>/dev/null | head -n 1)"
+    [ -n "$2" ] && load_lun "$2"
+}
+
+# No node name of three characters is found in it: rmvm and other commands of
+# the MN match owners as text
+stamp() {
+    printf '%s' "$1" | tr -d - | sed 's/../&_/g; s/_$//'
+}
+
+row() { # the record r_..., for refusals
+    # shellcheck disable=SC2154
+    printf 'volume=%s state=%s gen=%s op=%s pool=%s wwpns=%s lun=%s ' \
+        "$r_volume" "$r_state" "$r_gen" "$r_op" "$r_pool" "$r_wwpns" "$r_lun"
+    # shellcheck disable=SC2154
+    printf 'guest=%s node=%s instance=%s attachment=%s host=%s fcp=%s ' \
+        "$r_guest" "$r_node" "$r_instance" "$r_attachment" "$r_host" "$r_fcp"
+    # shellcheck disable=SC2154
+    printf 'wwid=%s real=%s clean=%s phase=%s why=%s' \
+        "$r_wwid" "$r_bytes" "$r_clean" "$r_phase" "$r_why"
+}

@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=sh disable=SC2154
+#
+# The pool file: what other xCAT users see of a LUN.  They edit it with
+# "sed -i" and ">>" and without any lock, so it is replaced with care.
+
+HEADER='#status,wwpn,lun,size,range,owner,channel,tag'
+
+pool_file() { # p_file := the pool's file, refused unless it is whole
+    p_file=$POOLS/$1.conf
+    [ -f "$p_file" ] || refuse nopool "pool=$1"
+    [ -s "$p_file" ] || refuse badpool "pool=$1 text=$(text "it is empty")"
+    [ "$(head -c 8 "$p_file")" = '#status,' ] || refuse badpool \
+        "pool=$1 text=$(text "its first line is not $HEADER")"
+    [ -z "$(tail -c 1 "$p_file")" ] || refuse badpool \
+        "pool=$1 text=$(text "its last line has no end")"
+}
+
+# One line for each LUN of the pool: the line and the record side by side.
+# Input: all records, all pool files; the pool asked for comes last.
+merge() { # merge POOL
+    # shellcheck disable=SC2046
+    set -- "$1" $(ls "$LUNS"/*-* 2>/dev/null) /dev/null \
+        $(ls "$POOLS"/*.conf 2>/dev/null)
+    merge_pool=$1
+    shift
+    awk -v luns="$LUNS/" -v pools="$POOLS/" -v mine="$merge_pool" '
+    function known(key, name) { return ((key, name) in r) ? r[key, name] : "" }
+    function plain(s) { gsub(/[^A-Za-z0-9_.:;+@#$-]/, "?", s); return s }
+    function bytes(s,   n) {
+        if (s !~ /^[0-9]+(\.[0-9]+)?[MG]$/) return "0"
+        n = substr(s, 1, length(s) - 1) + 0
+        n = n * (s ~ /G$/ ? 1073741824 : 1048576)
+        return sprintf("%.0f", n - (n % 1))
+    }
+    function key_of(w, l) { sub(/;.*/, "", w); return w "-" l }
+    index(FILENAME, luns) == 1 {
+        if (FNR == 1) key = substr(FILENAME, length(luns) + 1)
+        eq = index($0, "=")
+        r[key, substr($0, 1, eq - 1)] = substr($0, eq + 1)
+        next
+    }
+    FNR == 1 { pool = substr(FILENAME, length(pools) + 1); sub(/\.conf$/, "", pool) }
+    /^#/ || /^[ \t]*$/ { next }
+    {
+        split($0, c, ",")
+        w = tolower(c[2]); l = tolower(c[3])
+        sub(/^0x/, "", l); gsub(/0x/, "", w)
+        lines[l]++
+        wwid = known(key_of(w, l), "wwid")
+        if (wwid == "" || ((l, wwid) in seen)) unsure[l] = 1
+        seen[l, wwid] = 1
+        if (pool == mine) row[++n] = $0
+    }
+    END {
+        for (i = 1; i <= n; i++) {
+            split(row[i], c, ",")
+            w = tolower(c[2]); l = tolower(c[3])
+            sub(/^0x/, "", l); gsub(/0x/, "", w)
+            if (w !~ /^[0-9a-f;]+$/ || l !~ /^[0-9a-f]+$/ || length(l) != 16) {
+                print "bad=" i; continue
+            }
+            k = key_of(w, l)
+            v = known(k, "volume"); st = known(k, "state"); drift = ""
+            stamped = (c[6] ~ /^([0-9a-f][0-9a-f]_)+[0-9a-f][0-9a-f]$/ &&
+                       length(c[6]) == 47)
+            if (st != "" && st != "free") {
+                want = (st == "used") ? "used" : (st == "freeing" ? c[1] : "reserved")
+                if (c[1] != want) drift = plain(c[1])
+                else if (st == "used" && c[6] != known(k, "node")) drift = "owner"
+            } else if (c[1] == "free") st = "free"
+            else st = stamped ? "lost" : "foreign"
+            dup = (lines[l] > 1 && (l in unsure)) ? 1 : ""
+            printf "lun=%s wwpns=%s size=%s bytes=%s range=%s status=%s ",
+                l, w, plain(c[4]), bytes(c[4]), plain(c[5]), plain(c[1])
+            printf "owner=%s channel=%s state=%s drift=%s dup=%s ",
+                plain(c[6]), plain(c[7]), st, drift, dup
+            printf "volume=%s gen=%s op=%s clean=%s wwid=%s real=%s ",
+                v, known(k, "gen"), known(k, "op"), known(k, "clean"),
+                known(k, "wwid"), known(k, "bytes")
+            printf "guest=%s node=%s instance=%s attachment=%s host=%s fcp=%s ",
+                known(k, "guest"), known(k, "node"), known(k, "instance"),
+                known(k, "attachment"), known(k, "host"), known(k, "fcp")
+            printf "scope=%s phase=%s why=%s\n",
+                known(k, "scope"), known(k, "phase"), known(k, "why")
+        }
+    }' "$@"
+}
+
+field() { # field NAME ROW: the value in a row of merge
+    set -- " $1=" " $2"
+    case $2 in *"$1"*) ;; *) return 0 ;; esac
+    field_rest=${2#*"$1"}
+    printf '%s' "${field_rest%% *}"
+}
+
+# A LUN that somebody else has written to since our wipe is not clean any more
+forget_foreign() { # forget_foreign ROWS
+    printf '%s\n' "$1" | grep -E ' state=(foreign|lost) .* clean=yes ' |
+        while read -r line; do
+            load_lun "$(lun_file "$(field wwpns "$line")" \
+                "$(field lun "$line")")" || continue
+            r_clean=no
+            save_lun
+        done
+}
+
+wait_for_sed() { # sed -i works on a copy sedXXXXXX beside the file
+    until_true 5 no_sed || :
+}
+
+no_sed() {
+    for f in "$POOLS"/sed??????; do
+        [ -e "$f" ] || return 0
+        # an abandoned one of a crash must not stop us for ever
+        [ -z "$(find "$f" -mmin -1 2>/dev/null)" ] || return 1
+    done
+}
+
+# The line of r_... as the record says: settle it until it stays
+settle() {
+    p_file=$POOLS/$r_pool.conf
+    for attempt in 1 2 3 4 5; do
+        wait_for_sed
+        pool_file "$r_pool"
+        line_is && return 0
+        rewrite || continue
+        wait_for_sed
+        line_is && return 0
+    done
+    refuse badpool "pool=$r_pool text=$(text "the line of $r_wwpns $r_lun \
+does not stay as written (tried $attempt times); is it there once, and who \
+else writes the file?")"
+}
+
+line_wanted() { # l_status l_owner l_channel
+    l_channel=
+    case $r_state in
+        free | freeing) l_status=free l_owner= ;;
+        used) l_status=used l_owner=$r_node l_channel=$r_fcp ;;
+        *) l_status=reserved l_owner=$(stamp "$r_volume") ;;
+    esac
+}
+
+line_awk() { # line_awk PROGRAM FILE
+    awk -F, -v OFS=, -v w="$r_wwpns" -v l="$r_lun" -v st="$l_status" \
+        -v ow="$l_owner" -v ch="$l_channel" '
+        function mine(   a, b) {
+            a = tolower($2); b = tolower($3); gsub(/0x/, "", a)
+            sub(/^0x/, "", b)
+            return !/^#/ && a == w && b == l
+        }'"$1" "$2"
+}
+
+line_is() {
+    line_wanted
+    line_awk 'mine() { n++; ok = ($1 == st && $6 == ow && $7 == ch) }
+        END { exit !(n == 1 && ok) }' "$p_file"
+}
+
+rewrite() {
+    line_wanted
+    p_new=$POOLS/.zvm-volume.$$
+    rm -f "$p_new" "$p_new.old" "$p_new.was"
+    # the old file keeps a second name: a foreign >> may still write to it
+    ln "$p_file" "$p_new.was" && cp -p "$p_file" "$p_new.old" &&
+        line_awk 'mine() { n++; $1 = st; $6 = ow; $7 = ch; if (NF < 8) $8 = "" }
+            { print } END { exit n != 1 }' "$p_new.old" >"$p_new" &&
+        [ "$(wc -l <"$p_new")" -eq "$(wc -l <"$p_new.old")" ] &&
+        like_old "$p_new" "$p_file" &&
+        no_sed && cmp -s "$p_file" "$p_new.old" &&
+        replace "$p_new" "$p_file"
+    p_rc=$?
+    [ $p_rc != 0 ] || tail -c "+$(($(wc -c <"$p_new.old") + 1))" \
+        "$p_new.was" >>"$p_file"
+    rm -f "$p_new" "$p_new.old" "$p_new.was"
+    return $p_rc
+}
+
+like_old() { # like_old NEW OLD: owner and mode
+    chown "$(stat -c %u:%g "$2")" "$1" && chmod "$(stat -c %a "$2")" "$1"
+}

@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=sh disable=SC2154
+#
+# The job on the zHCP that makes a LUN clean: every byte of its real size
+# zero, and read back.  It holds a lock of its own while it lives, which ends
+# with it and its children: nobody is asked whether a process id is still its.
+
+job_key() { printf '%s-%s' "$r_lun" "${r_wwpns%%;*}"; }
+job_is_free() { ( flock -n 7 ) 7>>"$JOBS/$1"; }
+job_runs() { ! job_is_free "$(job_key)"; }
+
+start_job() { # for r_..., under the ledger's lock
+    exec 7>>"$JOBS/$(job_key)"
+    flock -n 7 || refuse busy "$(row) text=$(text "a job runs")"
+    setsid sh "$0" "$OP" job "$(lun_file "$r_wwpns" "$r_lun")" "$r_gen" \
+        </dev/null >/dev/null 2>&1 9>&- &
+    exec 7>&-
+}
+
+# job RECORD GENERATION: detached; fd 7 is its lock, inherited and held
+verb_job() {
+    open_ledger 600
+    load_lun "$1" && [ "$r_gen" = "$2" ] || exit 0
+    case $r_state in preparing | wiping) ;; *) exit 0 ;; esac
+    close_ledger
+    why=$(wipe 2>&1) && why=
+    wiped=$(printf '%s' "$why" | tail -n 1)
+    read -r found <"$JOBS/$(job_key).found" 2>/dev/null || found=
+    open_ledger 600
+    load_lun "$1" && [ "$r_gen" = "$2" ] || exit 0
+    # what the disk said of itself is kept: later paths are checked by it
+    [ -z "$found" ] || { r_wwid=${found%% *} r_bytes=${found##* }; }
+    if [ -n "$wiped" ]; then
+        r_phase=$r_state r_state=quarantined r_why=$(text "$wiped")
+        r_gen=$((r_gen + 1))
+        save_lun
+        settle
+    elif [ "$r_state" = wiping ]; then
+        r_clean=yes
+        free_now
+    else
+        r_state=ours r_gen=$((r_gen + 1))
+        save_lun
+        settle
+    fi
+}
+
+fail() { echo "$*"; exit 1; }
+
+wipe() {
+    rm -f "$JOBS/$(job_key).found"
+    zhcp_disk || fail "no path from the zHCP's FCP devices $r_jobfcp to \
+$r_wwpns $r_lun: are they online, zoned, and the LUN masked to them? $tried"
+    ( wipe_disk )
+    wipe_rc=$?
+    path_down "$path" || fail "the LUN does not leave the zHCP"
+    return $wipe_rc
+}
+
+wipe_disk() {
+    user=$(disk_user "$disk") && fail "$disk is in use on the zHCP: $user"
+    wwid=$(disk_wwid "$disk") || fail "the disk tells no NAA WWID"
+    bytes=$(disk_bytes "$disk") || fail "the disk tells no size"
+    [ -z "$r_wwid" ] || [ "$r_wwid" = "$wwid" ] || fail "another disk is \
+behind $r_wwpns $r_lun: WWID $wwid, recorded was $r_wwid"
+    rows=$(merge "$r_pool")
+    listed=$(field bytes "$(printf '%s\n' "$rows" | grep -F "lun=$r_lun wwpns=$r_wwpns ")")
+    [ "$bytes" -ge "${listed:-0}" ] || fail "the disk has $bytes bytes, the \
+pool says $listed"
+    echo "$wwid $bytes" >"$JOBS/$(job_key).found"
+    zero_disk
+    blockdev --flushbufs "$ROOT/dev/$disk" || fail "flush failed"
+    cmp -n "$bytes" "$ROOT/dev/$disk" /dev/zero >/dev/null ||
+        fail "the disk does not read as zeros after the wipe"
+}
+
+# Zeroing by the array is quick, and the kernel writes zeros where the array
+# cannot; the size asked for is the disk's own
+zero_disk() {
+    command -v blkdiscard >/dev/null 2>&1 &&
+        blkdiscard -z "$ROOT/dev/$disk" >/dev/null 2>&1 && return 0
+    head -c "$bytes" /dev/zero |
+        dd of="$ROOT/dev/$disk" bs=1048576 iflag=fullblock conv=notrunc,fsync \
+            2>/dev/null || fail "writing zeros failed"
+}
+
+# A path of one of the zHCP's own FCP devices; nothing of it is persistent
+zhcp_disk() {
+    tried=
+    scan_off || fail "automatic LUN scan cannot be switched off on the zHCP"
+    for dev in $(printf '%s' "$r_jobfcp" | tr ';' ' '); do
+        for w in $(printf '%s' "$r_wwpns" | tr ';' ' '); do
+            path=$dev:$w:$r_lun
+            why_not=$(path_up "$path") && disk=$(path_disk "$path") &&
+                return 0
+            tried="$tried $dev/$w: $why_not."
+            path_down "$path"
+        done
+    done
+    return 1
+}
+
+path_up() {
+    bus=$(path_device "$1")
+    port=$ZFCP/$bus/0x$(path_wwpn "$1")
+    cio_ignore -r "$bus" >/dev/null 2>&1
+    is_online "$bus" || chccwdev -e "$bus" >/dev/null 2>&1
+    until_true 10 is_online "$bus" || { echo "the device is not online"; return 1; }
+    [ -d "$port" ] || echo 1 >"$ZFCP/$bus/port_rescan"
+    until_true 10 test -d "$port" || { echo "the port is not seen"; return 1; }
+    unit=0x$(path_lun "$1")
+    [ -d "$port/$unit" ] || echo "$unit" >"$port/unit_add"
+    until_true 10 path_disk "$1" >/dev/null || { echo "no disk"; return 1; }
+}
+
+path_down() {
+    port=$ZFCP/$(path_device "$1")/0x$(path_wwpn "$1")
+    found=$(path_scsi "$1") && echo 1 >"$found/delete"
+    [ ! -d "$port/0x$(path_lun "$1")" ] ||
+        echo "0x$(path_lun "$1")" >"$port/unit_remove"
+    until_true 20 path_gone "$1"
+}

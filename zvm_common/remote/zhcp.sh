@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=sh disable=SC2154
+#
+# The zHCP program.  One verb a call; all state is changed under one lock.
+
+# hello POOL: who we are here, what is missing
+verb_hello() {
+    need is_word "$1"
+    missing=$(tools awk sed grep tr head tail cmp dd sync stat flock setsid \
+        vmcp smcli chccwdev cio_ignore blockdev base64 sha256sum)
+    read -r boot <"$ROOT/proc/sys/kernel/random/boot_id" || boot=
+    free=$(df -P -k "$BASE" | awk 'NR == 2 { print $4 }')
+    answer "ok user=$(id -un 2>/dev/null || id -u) missing=$missing \
+boot=$boot now=$(date +%s) free=$free scan=$(scan_state) \
+userid=$(zhcp_userid)"
+}
+
+scan_state() {
+    scan_file=$ROOT/sys/module/zfcp/parameters/allow_lun_scan
+    [ -e "$scan_file" ] || { echo none; return; }
+    scan_is_off && echo off || echo on
+}
+
+zhcp_userid() { vmcp q userid 2>/dev/null | awk 'NR == 1 { print $1 }'; }
+
+main() {
+    case $OP in *[!A-Za-z0-9-]*) exit 2 ;; esac
+    # a list travels with commas
+    for a in "$@"; do
+        shift
+        set -- "$@" "$(printf '%s' "$a" | tr , ';')"
+    done
+    case $VERB in
+        job)
+            verb_job "$@"
+            return
+            ;;
+        hello | claim | look | view | release | wait | hold | drop | devices \
+            | attach | detach) ;;
+        *) refuse usage "text=$(text "no verb $VERB")" ;;
+    esac
+    # without flock nothing is safe, and nothing is tried
+    command -v flock >/dev/null 2>&1 || refuse tool missing=flock
+    open_ledger
+    "verb_$VERB" "$@"
+}
+
+# a verb reads its arguments from 1 on, and none is ever unset
+shift 2 2>/dev/null || set --
+main "$@" '' '' '' '' '' '' '' '' ''

@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One zHCP and our program on it: where all state is changed."""
+
+import dataclasses
+import re
+
+from zvm_common import exceptions
+from zvm_common.remote import call
+from zvm_common.remote import program
+from zvm_common.xcat import guest
+
+# Below this the ledger could fail half way through an operation (KiB).
+_LEAST_FREE = 2048
+
+
+@dataclasses.dataclass(frozen=True)
+class Hello:
+    """What the program says of the zHCP.
+
+    ``clock`` is its time (seconds of the epoch), ``boot_id`` changes with
+    each of its starts, ``free_bytes`` are left below /var/lib/zvm-volume,
+    ``lun_scan`` is on, off, or none without the zfcp module.
+    """
+
+    userid: str
+    user: str
+    boot_id: str
+    clock: int
+    free_bytes: int
+    lun_scan: str
+
+
+class Zhcp:
+    """The zHCP program on the zHCP of one :class:`Hypervisor`.
+
+    :param hypervisor: zvm_common.xcat.hypervisor.Hypervisor
+    :param scope: who we are in the ledger's records (see :meth:`scope_name`)
+    """
+
+    def __init__(self, hypervisor, scope):
+        self.hypervisor = hypervisor
+        self.scope = self.scope_name(scope)
+        node = guest.Node(hypervisor.session, hypervisor.zhcp_node)
+        self._remote = call.Remote(node, program.zhcp())
+
+    @staticmethod
+    def scope_name(text):
+        """A text as a scope: at most 64 of ``[A-Za-z0-9_.@#:+-]``."""
+        clean = re.sub('[^A-Za-z0-9_.@#:+-]', '_', str(text))[:64]
+        return clean.lstrip('-') or 'none'
+
+    @property
+    def name(self):
+        """Host name of the zHCP, as the MN's zvm table has it."""
+        return str(self.hypervisor.zhcp_hostname)
+
+    def call(self, verb, *args, **kwargs):
+        """Run a verb: :meth:`zvm_common.remote.call.Remote.call`.
+
+        :raises ZhcpDown: when the MN cannot log in to the zHCP
+        """
+        try:
+            return self._remote.call(verb, *args, **kwargs)
+        except exceptions.GuestUnreachable as e:
+            if e.code == 'off':
+                raise
+            raise exceptions.ZhcpDown(
+                'The zHCP %s (node %s) does not answer: %s'
+                % (self.name, self.hypervisor.zhcp_node, e.message)) from e
+
+    def hello(self):
+        """Check that the program can work there.
+
+        :raises ToolMissing: naming what is not installed
+        :raises NoSpace: when its disk is full
+        :raises LedgerFormat: for a ledger of another version
+        """
+        fields = self.call('hello', 'none').fields
+        try:
+            found = Hello(fields['userid'], fields['user'], fields['boot'],
+                          int(fields['now']), int(fields['free']) * 1024,
+                          fields['scan'])
+        except (KeyError, ValueError) as e:
+            raise exceptions.BadAnswer(
+                'The zHCP %s introduces itself with %s'
+                % (self.name, exceptions.excerpt(fields))) from e
+        missing = [t for t in fields.get('missing', '').split(';') if t]
+        if missing:
+            raise exceptions.ToolMissing(
+                'The zHCP %s lacks %s' % (self.name, ', '.join(missing)))
+        if found.free_bytes < _LEAST_FREE * 1024:
+            raise exceptions.NoSpace(
+                'The zHCP %s has %d KiB left below /var/lib/zvm-volume'
+                % (self.name, found.free_bytes // 1024))
+        return found
