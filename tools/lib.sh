@@ -32,7 +32,6 @@ zvm_find_python() {
         zvm_found="$zvm_name ${zvm_answer#* }"
         case $zvm_answer in
         'ok '*)
-            # shellcheck disable=SC2034  # for the script that sources this
             ZVM_PYTHON=$zvm_name
             return 0
             ;;
