@@ -275,15 +275,7 @@ def _first(text):
 
 
 def _header(value):
-    """A text that can be sent as an HTTP header as it is."""
-    rule = ('printable characters of Latin-1, 1 to 256, no blank at either '
-            'end')
-    if (not isinstance(value, str) or not 1 <= len(value) <= 256
-            or value != value.strip()
-            or any(ord(c) > 255 or ord(c) < 32 or 127 <= ord(c) < 160
-                   for c in value)):
-        raise exceptions.InvalidValue('', rule, 'Header')
-    return value
+    return str(model.HeaderText(value))
 
 
 def _ca_file(path):

@@ -4,9 +4,9 @@
 Whatever comes from outside (options, a connector, a pool file, an answer of
 the management node) becomes one of these before it goes anywhere. What is
 wrong raises :class:`zvm_common.exceptions.InvalidValue` with the value and
-the rule. So no value of these types holds a blank, a quote, a line end or
-anything else that means something to a shell, a URL or an xCAT node range
-(of a :class:`Userid` ``$`` and ``#`` do: quote it).
+the rule. So none but a :class:`HeaderText` holds a blank, a quote, a line end
+or anything else that means something to a shell, a URL or an xCAT node range
+(in a :class:`Userid` ``$`` and ``#`` do: quote it).
 """
 
 from zvm_common.model.address import DeviceNumber
@@ -19,6 +19,7 @@ from zvm_common.model.address import Wwpn
 from zvm_common.model.capacity import Capacity
 from zvm_common.model.capacity import GIB
 from zvm_common.model.capacity import MIB
+from zvm_common.model.name import HeaderText
 from zvm_common.model.name import HostName
 from zvm_common.model.name import NODE_GROUP
 from zvm_common.model.name import NodeName
@@ -33,8 +34,9 @@ from zvm_common.model.poolline import PoolLine
 from zvm_common.model.poolline import stamp_owner
 
 __all__ = (
-    'Capacity', 'DeviceNumber', 'DeviceRanges', 'GIB', 'HostName', 'Lun',
-    'MIB', 'NODE_GROUP', 'NodeName', 'OperationId', 'POOL_HEADER', 'Path',
-    'PoolLine', 'PoolName', 'Server', 'Userid', 'Uuid', 'Wwpn',
-    'format_wwpns', 'owner_stamp', 'parse_wwpns', 'stamp_owner',
+    'Capacity', 'DeviceNumber', 'DeviceRanges', 'GIB', 'HeaderText',
+    'HostName', 'Lun', 'MIB', 'NODE_GROUP', 'NodeName', 'OperationId',
+    'POOL_HEADER', 'Path', 'PoolLine', 'PoolName', 'Server', 'Userid',
+    'Uuid', 'Wwpn', 'format_wwpns', 'owner_stamp', 'parse_wwpns',
+    'stamp_owner',
 )

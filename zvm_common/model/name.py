@@ -135,6 +135,23 @@ class Server(base.Text):
         return int(self.PATTERN.fullmatch(self.value)[2] or 443)
 
 
+class HeaderText(base.Text):
+    """A text that an HTTP header carries as it is; perhaps a secret."""
+
+    __slots__ = ()
+    WHAT = 'Header'
+    RULE = ('1 to 256 printable characters of Latin-1, no blank at either '
+            'end')
+    PATTERN = re.compile('(?! )[ -~\xa1-\xff]{1,256}(?<! )')
+
+    def __repr__(self):
+        return 'HeaderText(...)'
+
+    @classmethod
+    def _wrong(cls, _value):
+        return super(HeaderText, cls)._wrong('...')
+
+
 class Uuid(base.Text):
     """A uuid, lower case with hyphens."""
 
