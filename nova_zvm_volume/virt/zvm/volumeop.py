@@ -1,0 +1,248 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Volume and guest: attach, detach, and letting go of a guest.
+
+An attach is the node definition (once per guest), one request to the zHCP
+(swap "ours" to "used", FCP devices dedicated) and one to the guest (paths
+configured, disk checked).  A detach is one to the guest and one to the zHCP.
+The ledger on the zHCP is the truth; nothing is kept in this process.
+"""
+
+import dataclasses
+
+from oslo_log import log as logging
+
+from nova import conf
+from nova import exception
+from nova_zvm_volume.virt.zvm import attachment
+from nova_zvm_volume.virt.zvm import connection
+from nova_zvm_volume.virt.zvm import errors
+from nova_zvm_volume.virt.zvm import undo as undoing
+from zvm_common import exceptions
+from zvm_common import guestdisk
+from zvm_common import model
+
+CONF = conf.CONF
+LOG = logging.getLogger(__name__)
+
+_MOST_VOLUMES = 256
+_NO_GUEST = (exceptions.GuestUnreachable, exceptions.UnknownNode)
+_UNKNOWN = (exceptions.OutcomeUnknown, exceptions.BadAnswer)
+
+
+class VolumeOps:
+    """Volumes of this compute host's guests.
+
+    :param platform: :class:`~nova_zvm_volume.virt.zvm.platform.Platform`
+    """
+
+    def __init__(self, platform):
+        self._platform = platform
+
+    def connector(self, instance):
+        """What Cinder needs to know of the guest, as JSON types.
+
+        The FCP devices are held for the instance in the ledger, so they are
+        the same at every call, also before the guest exists and after a
+        restart, until the last volume is detached or :meth:`let_go`.
+
+        :raises ZVMDriverException: naming the exhausted ranges when there
+            is no FCP device; never a connector without WWPNs
+        """
+        with errors.told('No volume connector for %s' % instance.name):
+            devices = self._platform.devices.hold(
+                model.Uuid(instance.uuid), model.Userid(instance.name))
+            hypervisor = self._platform.hypervisor
+            return {
+                'platform': 's390x',
+                'os_type': 'linux',
+                'host': self._platform.host,
+                'ip': CONF.my_block_storage_ip,
+                'multipath': True,
+                'wwpns': [str(device.wwpn) for device in devices],
+                'wwnns': [],
+                'instance': str(instance.uuid),
+                'zvm_zhcp': str(hypervisor.zhcp_hostname),
+                'zvm_hypervisor': str(hypervisor.name),
+                'zvm_userid': instance.name.upper(),
+                'zvm_fcp': [str(device.number) for device in devices],
+            }
+
+    def attach(self, connection_info, instance, patience=0):
+        """Bring the volume to a running guest and say where it is.
+
+        connection_info is changed only when all went well.  A repeat
+        succeeds with the same device path.
+
+        :param patience: seconds to wait for a guest that still boots
+        :raises VolumeAttachFailed: all that was done is undone; what could
+            not be undone stays recorded in the ledger
+        """
+        volume = _shown(connection_info)
+        with errors.attaching(volume):
+            wanted = self._mine(connection_info)
+            what = 'Attaching volume %s to %s' % (volume, instance.name)
+            with undoing.Undo(what) as undo:
+                lun, paths, disk = attachment.Attachment(
+                    self._platform, wanted, instance, undo).run(patience)
+        connection.remember(connection_info, lun, paths, disk)
+        LOG.info('Volume %s is %s', volume, disk.device_path,
+                 instance=instance)
+
+    def check(self, connection_info):
+        """Refuse what could not be attached, before anything is begun.
+
+        :raises VolumeAttachFailed:
+        """
+        with errors.attaching(_shown(connection_info)):
+            self._mine(connection_info)
+
+    def detach(self, connection_info, instance, mountpoint, guest_exists):
+        """Take the volume from the guest; a repeat finds nothing to do.
+
+        :param guest_exists: called without arguments, only when the guest
+            does not answer
+        :raises DiskNotFound: the ledger says that it is not attached here
+        :raises DeviceDetachFailed: the guest uses the disk
+        :raises VolumeDetachFailed: it stays attached
+        """
+        with errors.detaching(_shown(connection_info), mountpoint):
+            wanted = self._mine(connection_info)
+            if not wanted.paths:
+                wanted = self._attached(wanted, instance)
+            try:
+                self._detach(wanted, instance, guest_exists)
+            except exceptions.StaleGeneration:
+                wanted = self._attached(wanted, instance)
+                self._detach(wanted, instance, guest_exists)
+        LOG.info('Volume %s is detached', wanted.volume_id,
+                 instance=instance)
+
+    def let_go(self, instance, mappings):
+        """The guest is gone: its volumes and FCP devices become free of it.
+
+        The ledger is asked which volumes there are, as Nova may not know one
+        whose attach died half-way.
+
+        :param mappings: Nova's list of the guest's volumes
+        :raises ZVMDriverException: something is left; to be repeated
+        """
+        with errors.told('Guest %s is gone, but not all it held is free'
+                         % instance.name):
+            for mapping in mappings:
+                self._let_go_of_mapping(mapping, instance)
+            for _attempt in range(_MOST_VOLUMES):
+                volumes = self._release(instance)
+                if not volumes:
+                    break
+                for volume_id in volumes:
+                    self._let_go_of(volume_id, instance)
+            self._platform.remove_node(model.NodeName(instance.name.lower()))
+
+    def release_unused(self, instance):
+        """FCP devices that no volume of the instance needs become free.
+
+        :raises ZVMDriverException: volumes are attached to the instance
+        """
+        with errors.told('Releasing FCP devices of %s' % instance.name):
+            self._platform.devices.release(model.Uuid(instance.uuid))
+
+    def _mine(self, connection_info):
+        wanted = connection.parse(connection_info)
+        ours = self._platform.hypervisor.zhcp_hostname
+        if str(wanted.zhcp) != str(ours):
+            raise exceptions.ZhcpMismatch(
+                'The volume is in pool %s of zHCP %s, and the guests of this '
+                'host are served by zHCP %s'
+                % (wanted.pool, wanted.zhcp, ours))
+        return wanted
+
+    def _attached(self, wanted, instance):
+        """The attachment as the ledger has it."""
+        lun = self._platform.look(wanted.volume_id)
+        if not _is_here(lun, instance):
+            raise exception.DiskNotFound(
+                location='volume %s on %s' % (wanted.volume_id,
+                                              instance.name))
+        return dataclasses.replace(
+            wanted, generation=lun.generation, wwid=lun.wwid or wanted.wwid,
+            paths=guestdisk.paths_of(lun.devices, lun.wwpns, lun.lun))
+
+    def _detach(self, wanted, instance, guest_exists):
+        guest = self._platform.guest(model.NodeName(instance.name.lower()))
+        try:
+            # With the next generation: a late attach finds itself stale.
+            guest.detach(wanted.volume_id, wanted.generation + 1,
+                         wanted.paths, wanted.wwid)
+        except _NO_GUEST as err:
+            self._attached(wanted, instance)
+            self._is_down(instance, guest_exists, err)
+        self._swap_back(wanted.volume_id, wanted.generation, instance)
+
+    def _is_down(self, instance, guest_exists, error):
+        """A guest that runs keeps its volume until it answers."""
+        if guest_exists() and not self._platform.guest_is_off(
+                model.Userid(instance.name)):
+            raise error
+        LOG.warning('%s is not running: its volume is detached without it',
+                    instance.name, instance=instance)
+
+    def _swap_back(self, volume_id, generation, instance):
+        request = volume_id, generation, model.Uuid(instance.uuid)
+        kept = ''
+        try:
+            _lun, kept = self._platform.devices.detach(*request)
+        except _UNKNOWN as err:
+            LOG.warning('Detaching volume %s: %s Looking what became of it',
+                        volume_id, err, instance=instance)
+            if _is_here(self._platform.look(volume_id), instance):
+                _lun, kept = self._platform.devices.detach(*request)
+        if kept:
+            LOG.error('FCP devices stay out of use after detaching volume '
+                      '%s: %s', volume_id, kept, instance=instance)
+
+    def _let_go_of_mapping(self, mapping, instance):
+        info = mapping.get('connection_info')
+        try:
+            wanted = self._mine(info)
+        except exceptions.ZvmError as err:
+            # Not attached by us, or the ledger knows better.
+            LOG.warning('A volume of the deleted guest is passed over: %s',
+                        err, instance=instance)
+            return
+        try:
+            if wanted.paths:
+                self._swap_back(wanted.volume_id, wanted.generation, instance)
+                return
+        except exceptions.StaleGeneration as err:
+            LOG.debug('%s', err, instance=instance)
+        self._let_go_of(wanted.volume_id, instance)
+
+    def _let_go_of(self, volume_id, instance):
+        lun = self._platform.look(volume_id)
+        if _is_here(lun, instance):
+            self._swap_back(volume_id, lun.generation, instance)
+
+    def _release(self, instance):
+        """FCP devices freed, or else the volumes that hold one."""
+        try:
+            self._platform.devices.release(model.Uuid(instance.uuid))
+        except exceptions.LunBusy as err:
+            volumes = [model.Uuid(text) for text in
+                       err.fields.get('volumes', '').split(';') if text]
+            if not volumes:
+                raise
+            return volumes
+        return ()
+
+
+def _is_here(lun, instance):
+    return (lun is not None and lun.state == 'used'
+            and str(lun.instance) == str(instance.uuid))
+
+
+def _shown(connection_info):
+    """The volume for messages, whatever was passed."""
+    try:
+        return str(model.Uuid(connection_info['data']['zvm_volume_id']))
+    except (exceptions.InvalidValue, KeyError, TypeError):
+        return '(unknown)'

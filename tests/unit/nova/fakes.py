@@ -1,0 +1,278 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A z/VM LPAR in memory: ledger, FCP devices, guests.
+
+It behaves as the zHCP and guest programs do, generations included, and can
+fail at any call, before or after its effect::
+
+    lpar.fail('devices.attach', exceptions.OutcomeUnknown('504'), after=True)
+
+Names of calls: ``define_node``, ``remove_node``, ``look``, ``hypervisor``,
+``devices.hold|release|attach|detach``, ``guest.attach|detach``.
+"""
+
+import collections
+import dataclasses
+import types
+
+from zvm_common import exceptions
+from zvm_common import fcp
+from zvm_common import guestdisk
+from zvm_common import model
+from zvm_common import pool
+
+VOLUME = '5b2c1d0e-7a3f-4c1b-9f60-00000000000a'
+OTHER_VOLUME = '5b2c1d0e-7a3f-4c1b-9f60-00000000000b'
+INSTANCE = '1d6f0c3a-88aa-4a4e-8a6e-000000000001'
+OTHER_INSTANCE = '1d6f0c3a-88aa-4a4e-8a6e-000000000002'
+ATTACHMENT = '77777777-0000-4000-8000-000000000001'
+WWPNS = ('5005076303000001', '5005076303000002')
+WWID = '6005076303ffd1010000000000000001'
+GIB = 1 << 30
+
+
+def instance(name='zvm00001', uuid=INSTANCE):
+    """As much of an instance as volumes need."""
+    return types.SimpleNamespace(name=name, uuid=uuid)
+
+
+def connection_info(volume_id=VOLUME, number=0, generation=1, **changed):
+    """What Cinder's driver returns; `changed` replaces keys of ``data``."""
+    data = {
+        'target_discovered': False,
+        'target_wwn': list(WWPNS),
+        'target_wwns': list(WWPNS),
+        'target_lun': 0x40114000 + number,
+        'target_luns': [0x40114000 + number] * 2,
+        'initiator_target_map': {'c05076ffe5000000': list(WWPNS)},
+        'discard': False,
+        'zvm_lun': '%08x00000000' % (0x40114000 + number),
+        'zvm_pool': 'zpool1',
+        'zvm_zhcp': 'zhcp1.example.com',
+        'zvm_volume_id': volume_id,
+        'zvm_generation': generation,
+        'zvm_wwid': WWID[:-1] + '%x' % (number + 1),
+        'zvm_bytes': GIB,
+    }
+    data.update(changed)
+    return {'driver_volume_type': 'fibre_channel', 'data': data,
+            'attachment_id': ATTACHMENT, 'serial': volume_id}
+
+
+class FakeLpar:
+    """In place of ``nova_zvm_volume.virt.zvm.platform.Platform``."""
+
+    host = 'compute1'
+
+    def __init__(self, free=('3B00', '3C00', '3B01', '3C01'), paths=2):
+        self.calls = []
+        self.nodes = {}
+        self.luns = {}
+        self.free = list(free)
+        self.paths = paths
+        self.held = {}
+        self.guests = collections.defaultdict(FakeGuest)
+        self.off = set()
+        self.devices = FakeDevices(self)
+        self._failures = collections.defaultdict(list)
+
+    def add_volume(self, volume_id=VOLUME, number=0, generation=1):
+        self.luns[volume_id] = pool.LunState(
+            pool='zpool1', wwpns=tuple(model.Wwpn(w) for w in WWPNS),
+            lun=model.Lun('%08x00000000' % (0x40114000 + number)),
+            state='ours', generation=generation, volume_id=volume_id,
+            capacity=model.Capacity(GIB),
+            wwid=WWID[:-1] + '%x' % (number + 1))
+
+    def fail(self, name, error, after=False, times=1):
+        """The next call of that name fails, before or after its effect."""
+        self._failures[name] += [(error, after)] * times
+
+    def act(self, name, effect, *args):
+        """Record a call, do its effect, or fail as planned."""
+        self.calls.append((name,) + tuple(str(arg) for arg in args))
+        error, after = (self._failures[name].pop(0)
+                        if self._failures[name] else (None, False))
+        if error is not None and not after:
+            raise error
+        result = effect()
+        if error is not None:
+            raise error
+        return result
+
+    def called(self, *names):
+        """The calls of these names, in order."""
+        return [call[0] for call in self.calls if call[0] in names]
+
+    @property
+    def state(self):
+        """All that an undo must restore; generations only go up."""
+        return (
+            dict(self.nodes),
+            {volume: (lun.state, lun.instance, lun.devices)
+             for volume, lun in self.luns.items()},
+            {node: {volume: set(paths)
+                    for volume, paths in guest.disks.items()}
+             for node, guest in self.guests.items() if guest.disks})
+
+    @property
+    def hypervisor(self):
+        return self.act('hypervisor', lambda: types.SimpleNamespace(
+            name='host1', zhcp_hostname='zhcp1.example.com',
+            zhcp_node='zhcp1', zhcp_userid='ZHCP1'))
+
+    def look(self, volume_id):
+        return self.act('look', lambda: self.luns.get(str(volume_id)))
+
+    def define_node(self, name, userid):
+        def effect():
+            new = str(name) not in self.nodes
+            self.nodes[str(name)] = str(userid)
+            return new
+        return self.act('define_node', effect, name)
+
+    def remove_node(self, name):
+        return self.act('remove_node',
+                        lambda: self.nodes.pop(str(name), None), name)
+
+    def guest(self, node):
+        return FakeGuestDisk(self, str(node))
+
+    def guest_is_off(self, userid):
+        return str(userid) in self.off
+
+    def check(self):
+        self.act('check', lambda: None)
+
+
+@dataclasses.dataclass
+class FakeGuest:
+    disks: dict = dataclasses.field(default_factory=dict)
+    seen: dict = dataclasses.field(default_factory=dict)
+    in_use: set = dataclasses.field(default_factory=set)
+    silent: int = 0  # so many calls find it unreachable
+
+
+class FakeGuestDisk:
+    """In place of ``zvm_common.guestdisk.GuestDisk``."""
+
+    def __init__(self, lpar, node):
+        self._lpar = lpar
+        self._node = node
+
+    def _enter(self, volume_id, generation):
+        guest = self._lpar.guests[self._node]
+        if guest.silent:
+            guest.silent -= 1
+            raise exceptions.GuestUnreachable('no route to ' + self._node)
+        if self._node not in self._lpar.nodes:
+            raise exceptions.UnknownNode('no node ' + self._node)
+        if guest.seen.get(volume_id, 0) > generation:
+            raise exceptions.StaleGeneration('guest has seen a later one',
+                                             code='stale')
+        guest.seen[volume_id] = generation
+        return guest
+
+    def attach(self, volume_id, generation, paths, wwid, size):
+        assert isinstance(size, model.Capacity)
+
+        def effect():
+            guest = self._enter(str(volume_id), generation)
+            guest.disks[str(volume_id)] = tuple(str(p) for p in paths)
+            return guestdisk.AttachedDisk(
+                '/dev/disk/by-id/dm-uuid-mpath-3' + wwid, wwid, size.bytes,
+                tuple(paths), (), 0)
+        return self._lpar.act('guest.attach', effect, volume_id, generation)
+
+    def detach(self, volume_id, generation, paths, wwid):
+        def effect():
+            guest = self._enter(str(volume_id), generation)
+            if str(volume_id) in guest.in_use:
+                raise exceptions.DeviceBusy('mounted on /mnt', code='inuse')
+            guest.disks.pop(str(volume_id), None)
+        return self._lpar.act('guest.detach', effect, volume_id, generation)
+
+
+class FakeDevices:
+    """In place of ``zvm_common.fcp.Devices``."""
+
+    def __init__(self, lpar):
+        self._lpar = lpar
+
+    def hold(self, instance_uuid, userid):
+        return self._lpar.act('devices.hold', lambda: self._hold(
+            str(instance_uuid), str(userid)), instance_uuid)
+
+    def _hold(self, instance_uuid, userid):
+        held = self._lpar.held
+        if instance_uuid not in held:
+            if len(self._lpar.free) < self._lpar.paths:
+                raise exceptions.NoFcpDevice(
+                    'No FCP device (ranges 3B00-3B01;3C00-3C01)')
+            held[instance_uuid] = [self._lpar.free.pop(0)
+                                   for _ in range(self._lpar.paths)]
+        return tuple(fcp.FcpDevice(
+            model.DeviceNumber(number), model.Wwpn('c05076ffe500' + number),
+            number[:2], True, 'held', instance_uuid, userid, 'scope', 0)
+            for number in held[instance_uuid])
+
+    def release(self, instance_uuid):
+        return self._lpar.act('devices.release', lambda: self._release(
+            str(instance_uuid)), instance_uuid)
+
+    def _users(self, instance_uuid):
+        return [volume for volume, lun in self._lpar.luns.items()
+                if lun.instance == instance_uuid]
+
+    def _release(self, instance_uuid):
+        volumes = self._users(instance_uuid)
+        if volumes:
+            raise exceptions.LunBusy('in use', code='busy', fields={
+                'volumes': ';'.join(volumes)})
+        self._lpar.free += self._lpar.held.pop(instance_uuid, [])
+
+    def attach(self, request):
+        return self._lpar.act('devices.attach', lambda: self._attach(
+            request), request.volume_id, request.generation)
+
+    def _attach(self, request):
+        volume = str(request.volume_id)
+        if volume not in self._lpar.luns:
+            raise exceptions.VolumeUnknown('unknown', code='unknown')
+        lun = self._lpar.luns[volume]
+        if lun.state == 'used' and lun.instance == str(request.instance_uuid):
+            return lun
+        if lun.state != 'ours':
+            raise exceptions.LunBusy('used by %s' % lun.node, code='busy')
+        if lun.generation != request.generation:
+            raise exceptions.StaleGeneration('stale', code='stale')
+        assert [str(d) for d in request.devices] == self._lpar.held[
+            str(request.instance_uuid)]
+        self._lpar.luns[volume] = dataclasses.replace(
+            lun, state='used', generation=lun.generation + 1,
+            operation_id=str(request.operation_id),
+            instance=str(request.instance_uuid), node=str(request.node),
+            userid=str(request.userid), devices=tuple(request.devices),
+            attachment=str(request.attachment_id))
+        return self._lpar.luns[volume]
+
+    def detach(self, volume_id, generation, instance_uuid):
+        return self._lpar.act('devices.detach', lambda: self._detach(
+            str(volume_id), generation, str(instance_uuid)), volume_id,
+            generation)
+
+    def _detach(self, volume, generation, instance_uuid):
+        lun = self._lpar.luns.get(volume)
+        if lun is None:
+            return None, ''
+        if lun.state == 'used' and lun.instance == instance_uuid:
+            if lun.generation != generation:
+                raise exceptions.StaleGeneration('stale', code='stale')
+            lun = dataclasses.replace(
+                lun, state='ours', generation=generation + 1, instance=None,
+                node=None, userid=None, devices=(), attachment=None)
+        elif lun.state == 'ours' and lun.generation < generation:
+            lun = dataclasses.replace(lun, generation=generation)
+        self._lpar.luns[volume] = lun
+        if not self._users(instance_uuid):
+            self._lpar.free += self._lpar.held.pop(instance_uuid, [])
+        return lun, ''
