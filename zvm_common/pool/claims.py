@@ -39,7 +39,12 @@ class Pool:
         :raises PoolMissing, PoolDamaged, LedgerDamaged: see the message
         :raises DuplicateLun: naming LUNs that stand on two lines
         """
-        luns = self.view().luns
+        view = self.view()
+        luns = view.luns
+        if view.bad:
+            raise exceptions.PoolDamaged(
+                'Pool %s on zHCP %s: no WWPN and LUN can be read from LUN '
+                'line %s' % (self.name, self.zhcp.name, ', '.join(view.bad)))
         twice = sorted({str(s.lun) for s in luns if s.twice})
         if twice:
             raise exceptions.DuplicateLun(
@@ -54,12 +59,9 @@ class Pool:
     def view(self):
         """All LUNs: a :class:`PoolView`."""
         rows = self.zhcp.call('view', self.name).rows
-        bad = [row['bad'] for row in rows if 'bad' in row]
-        if bad:
-            raise exceptions.PoolDamaged(
-                'Pool %s on zHCP %s: no WWPN and LUN can be read from line %s '
-                'of its LUNs' % (self.name, self.zhcp.name, ', '.join(bad)))
-        return state.PoolView(tuple(state.lun_state(row) for row in rows))
+        return state.PoolView(
+            tuple(state.lun_state(row) for row in rows if 'bad' not in row),
+            tuple(row['bad'] for row in rows if 'bad' in row))
 
     def claim(self, volume_id, operation_id, minimum, maximum, trust=False):
         """Make a free LUN this volume's: the smallest from minimum to maximum.

@@ -61,9 +61,13 @@ class LunState:
 
 @dataclasses.dataclass(frozen=True)
 class PoolView:
-    """All LUNs of a pool at one moment."""
+    """All LUNs of a pool at one moment.
+
+    ``bad`` are the numbers (from 1) of the LUN lines that nobody can read.
+    """
 
     luns: tuple
+    bad: tuple = ()
 
     def stats(self):
         """Sizes in GiB (floats) and ``counts`` of LUNs by state."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# shellcheck shell=sh disable=SC2154
+# shellcheck shell=sh disable=SC2015,SC2034,SC2154
 #
 # ours -> used by a guest, with its FCP devices dedicated; and back.
 
@@ -24,11 +24,11 @@ verb_attach() {
     foreign_user && refuse busy "$(row) text=$(text "$foreign")"
     guest_is_off "$5" && refuse off "guest=$5 text=$(text "$q_out")"
     check_devices "$4" "$5"
-    r_state=used r_before=ours r_gen=$((r_gen + 1)) r_op=$OP r_phase=dedicate
+    r_state=used r_before=ours r_gen=$((r_gen + 1)) r_phase=dedicate
     r_attachment=$3 r_instance=$4 r_guest=$5 r_node=$6 r_host=$7
     r_fcp=$attach_devices
     save_lun
-    settle
+    settle || attach_unsettled
     take_devices || attach_undone
     r_phase=''
     save_lun
@@ -38,7 +38,7 @@ verb_attach() {
 # The same attachment once more: what is there is looked at, not trusted
 attach_again() {
     attach_devices=$r_fcp
-    settle
+    settle || :
     take_devices || refuse smapi "$(smapi_said "$d_function" "$d_device")"
     [ -z "$r_phase" ] || { r_phase='' && save_lun; }
     look_row
@@ -81,6 +81,12 @@ take_devices() {
     done
 }
 
+attach_unsettled() {
+    said=$s_why
+    back_to_ours
+    refuse badpool "pool=$r_pool text=$(text "$said")"
+}
+
 # Exactly what was done is undone; what cannot be is kept and told
 attach_undone() {
     said=$(smapi_said "$d_function" "$d_device")
@@ -96,7 +102,9 @@ leave_devices() { # leave_devices held|free; left := what could not be undone
     left=
     for d in $(printf '%s' "$attach_devices" | tr ';' ' '); do
         load_fcp "$d" || continue
-        set_has "$f_volumes" "$r_volume" || continue
+        # a release that was cut off is taken up again
+        set_has "$f_volumes" "$r_volume" || [ "$f_state" = releasing ] ||
+            continue
         f_volumes=$(set_drop "$f_volumes" "$r_volume")
         if [ -n "$f_volumes" ]; then
             save_fcp
@@ -111,7 +119,7 @@ back_to_ours() {
     r_state=ours r_before=used r_gen=$((r_gen + 1)) r_phase='' r_guest=''
     r_node='' r_instance='' r_attachment='' r_host='' r_fcp='' r_clean=no
     save_lun
-    settle
+    settle || :
 }
 
 # detach VOLUME GENERATION INSTANCE: no attachment of this instance up to this

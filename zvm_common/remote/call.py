@@ -88,8 +88,8 @@ def _last(kind, rest, rows):
 _SENTENCES = {
     'stale': 'Volume %(volume)s is now at generation %(gen)s',
     'busy': 'The LUN or FCP device is taken',
-    'nolun': 'Pool %(pool)s has no clean way to give a LUN of %(minimum)s to '
-             '%(maximum)s bytes: %(free)s LUNs are free, the largest has '
+    'nolun': 'Pool %(pool)s has no free LUN of %(minimum)s to %(maximum)s '
+             'bytes: %(free)s LUNs are free, the largest has '
              '%(largest)s bytes, %(twice)s more stand on two lines',
     'nopool': 'SCSI pool %(pool)s has no file on the zHCP',
     'badpool': 'SCSI pool %(pool)s cannot be used',
@@ -101,6 +101,8 @@ _SENTENCES = {
     'inuse': 'The disk is in use in the guest by %(user)s',
     'off': 'Guest %(guest)s is not logged on',
 }
+# these sentences say all by themselves
+_COMPLETE = ('nolun', 'unknown', 'tool', 'format')
 _TELLING = ('volume', 'state', 'gen', 'guest', 'node', 'instance', 'host',
             'device', 'ranges', 'paths', 'listed', 'free', 'chpids', 'undone',
             'why')
@@ -115,12 +117,13 @@ def _sentence(code, fields):
     told = [_SENTENCES[code] % known] if code in _SENTENCES else []
     if fields.get('text'):
         told.append(fields['text'])
-    if code not in ('nolun', 'unknown', 'tool', 'format'):
-        details = ', '.join('%s %s' % (key, fields[key].replace('~', ' '))
-                            for key in _TELLING if fields.get(key))
-        if details:
-            told.append('(%s)' % details)
-    return ': '.join(told[:2]) + ''.join(' ' + t for t in told[2:])
+    details = ['%s %s' % (key, fields[key].replace('~', ' '))
+               for key in _TELLING if fields.get(key)]
+    if code in _COMPLETE or not details:
+        details = []
+    else:
+        details = ['(%s)' % ', '.join(details)]
+    return ' '.join([': '.join(told)] + details)
 
 
 class Remote:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# shellcheck shell=sh disable=SC2154
+# shellcheck shell=sh disable=SC2015,SC2034,SC2154
 #
 # Whose LUN is it: claim, look, release (which wipes), wait.
 
@@ -31,19 +31,26 @@ carry a volume's stamp and have no record: the ledger is missing or old")"
     r_gen=$((${r_gen:-0} + 1)) r_jobfcp=$7 r_why='' r_phase=''
     r_state=ours
     [ "$r_clean" = yes ] || [ "$6" = trust ] || r_state=preparing
-    r_clean=no
+    c_clean=${r_clean:-no} r_clean=no
     save_lun
-    settle
+    settle || claim_undone
     [ $r_state = ours ] || start_job
     look_row
+}
+
+claim_undone() {
+    r_clean=$c_clean
+    forget_owner
+    save_lun
+    refuse badpool "pool=$r_pool text=$(text "$s_why")"
 }
 
 # A create that is repeated finds what it began
 claim_again() {
     case $r_state in
-        ours) settle ;;
+        ours) settle || : ;;
         preparing)
-            settle
+            settle || :
             r_jobfcp=$1
             job_runs || start_job
             ;;
@@ -96,18 +103,24 @@ verb_look() { # look VOLUME
 
 look_row() { # look_row [KEY=VALUE]: the answer that says what is so now
     look_more=${1:-}
-    pool_file "$r_pool"
-    rows=$(merge "$r_pool")
-    forget_foreign "$rows"
-    set -- "$(printf '%s\n' "$rows" | grep -F " volume=$r_volume " |
-        head -n 1)"
-    [ -n "$1" ] || refuse badpool "pool=$r_pool text=$(text "the line of \
-$r_wwpns $r_lun is gone; $(row)")"
+    p_file=$POOLS/$r_pool.conf
+    set --
+    if pool_is_whole; then
+        rows=$(merge "$r_pool")
+        forget_foreign "$rows"
+        set -- "$(printf '%s\n' "$rows" | grep -F " volume=$r_volume " |
+            head -n 1)"
+    fi
     job=
     case $r_state in
         preparing | wiping) job_runs && job=runs || job=dead ;;
     esac
-    answer "ok $1 pool=$r_pool job=$job${look_more:+ $look_more}"
+    look_more="job=$job${look_more:+ $look_more}"
+    if [ -n "${1:-}" ]; then
+        answer "ok $1 pool=$r_pool $look_more"
+    else
+        answer "ok $(row) drift=gone $look_more"
+    fi
 }
 
 verb_view() { # view POOL
@@ -145,7 +158,7 @@ verb_release() {
     r_before=$r_state r_state=wiping r_gen=$((r_gen + 1)) r_clean=no
     r_jobfcp=$3 r_why=''
     save_lun
-    settle
+    settle || :
     start_job
     look_row
 }
@@ -162,10 +175,14 @@ foreign_user() {
 free_now() { # the record stays: generation, WWID, size, clean
     r_state=freeing
     save_lun
-    settle
+    settle || refuse badpool "pool=$r_pool text=$(text "$s_why")"
+    forget_owner
+    save_lun
+}
+
+forget_owner() {
     r_volume='' r_state=free r_op='' r_before='' r_guest='' r_node=''
     r_instance='' r_attachment='' r_host='' r_fcp='' r_phase='' r_scope=''
-    save_lun
 }
 
 # wait VOLUME SECONDS: answers when no job runs for it any more

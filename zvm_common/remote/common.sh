@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-# shellcheck shell=sh
+# shellcheck shell=sh disable=SC2015,SC2034,SC2154
 #
 # What the zHCP program and the guest program share: who we are, the answer,
 # records, waiting, and disks as Linux on Z shows them.  The parts are put
-# together by zvm_common.remote.program; a part alone does nothing.
+# together by zvm_common.remote.program; a part alone does nothing, which is
+# why shellcheck sees variables here that are only set or only read (SC2034,
+# SC2154).  "a && b || refuse" is meant as it reads (SC2015).
 #
 # Called as: sh PROGRAM OPERATION VERB ARGUMENT...
 # Answers one line: zvmv1 OPERATION ok|no|row KEY=VALUE... .
@@ -78,7 +80,6 @@ save() { # save PREFIX KEYS FILE
     save_tmp=${3%/*}/.new.$$
     for k in $2; do
         eval "v=\$$1_$k"
-        # shellcheck disable=SC2154 # v is set by eval
         [ -z "$v" ] || printf '%s=%s\n' "$k" "$v"
     done >"$save_tmp" &&
         echo end=1 >>"$save_tmp" &&

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# shellcheck shell=sh disable=SC2154
+# shellcheck shell=sh disable=SC2015,SC2034,SC2154
 #
 # FCP devices: which guest holds which, and dedicating them with SMAPI.
 
@@ -140,9 +140,9 @@ verb_hold() {
 
 # A guest made anew under an old name must not find its predecessor's devices
 other_instance() {
-    for d in $(grep -l -F -x "guest=$2" "$FCPS"/???? 2>/dev/null); do
-        load_fcp "${d##*/}" && [ "$f_instance" != "$1" ] &&
-            refuse busy "$(fcp_row)"
+    for d in "$FCPS"/????; do
+        [ -e "$d" ] && load_fcp "${d##*/}" && [ "$f_guest" = "$2" ] &&
+            [ "$f_instance" != "$1" ] && refuse busy "$(fcp_row)"
     done
 }
 
@@ -150,7 +150,7 @@ pick_devices() { # pick_devices PATHS RANGES ZHCP-USERID
     all=$(wwpn_query "$3")
     [ -n "$all" ] || refuse smapi "function=System_WWPN_Query device= rc= \
 rs= text=$(text "no FCP devices are listed for $3")"
-    taken=$(ls "$FCPS" 2>/dev/null | tr '\n' ' '; line_channels)
+    taken=$(cd "$FCPS" && echo ????; line_channels)
     picked=$(printf '%s\n' "$all" | awk -v ranges="$2" -v taken=" $taken " \
         -v paths="$1" '
     function hex(s,   i, n) {
@@ -205,7 +205,7 @@ hold_one() { # hold_one DEVICE INSTANCE USERID PATHS RANGES SCOPE LEASE ZHCP
     f_volumes='' f_byus='' f_why='' f_node=''
     f_lease=$(($(date +%s) + $7))
     read -r f_boot <"$ROOT/proc/sys/kernel/random/boot_id" || f_boot=
-    # shellcheck disable=SC2086
+    # shellcheck disable=SC2046 # five words without anything to expand
     set -- $(printf '%s\n' "$all" | grep "^$1 ")
     f_chpid=$4 f_wwpn=$3 f_npiv=yes
     [ "$3" != none ] || f_wwpn=$5 f_npiv=no

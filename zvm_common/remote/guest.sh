@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# shellcheck shell=sh disable=SC2154
+# shellcheck shell=sh disable=SC2015,SC2034,SC2154
 #
 # The guest program: paths to a LUN persistently on and off, on a Linux that
 # has chzdev (s390-tools 1.34 and later).
@@ -183,7 +183,7 @@ find_device() {
 }
 
 by_path() { # by_path DISK: device
-    for l in "$ROOT/dev/disk/by-path"/ccw-"$(path_device "$up")"-*; do
+    for l in "$ROOT/dev/disk/by-path/ccw-$(path_device "$up")"-*; do
         case $l in *-part*) continue ;; esac
         a=$(readlink "$l") || continue
         [ "${a##*/}" = "$1" ] || continue

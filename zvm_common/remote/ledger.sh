@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-# shellcheck shell=sh
+# shellcheck shell=sh disable=SC2015,SC2034,SC2154
 #
 # The ledger on the zHCP: one lock, one record per LUN, one per FCP device.
 
-LUN_KEYS='volume role state op gen before guest node instance attachment host
- fcp wwid bytes clean scope pool wwpns lun jobfcp phase why'
-FCP_KEYS='device state guest node instance volumes byus chpid wwpn npiv lease
- boot scope why'
+LUN_KEYS="volume role state op gen before guest node instance attachment host \
+fcp wwid bytes clean scope pool wwpns lun jobfcp phase why"
+FCP_KEYS="device state guest node instance volumes byus chpid wwpn npiv lease \
+boot scope why"
 LUNS=$BASE/luns
 FCPS=$BASE/fcp
 JOBS=$BASE/jobs
@@ -47,7 +47,6 @@ load_lun() { # load_lun FILE: r_...; a record that is not whole stops all
 }
 
 save_lun() {
-    # shellcheck disable=SC2154 # r_... is set by load
     save r "$LUN_KEYS" "$(lun_file "$r_wwpns" "$r_lun")"
 }
 
@@ -58,7 +57,6 @@ load_fcp() {
     return $load_rc
 }
 
-# shellcheck disable=SC2154 # f_... is set by load
 save_fcp() { save f "$FCP_KEYS" "$FCPS/$f_device"; }
 drop_fcp() {
     rm -f "$FCPS/$1"
@@ -77,13 +75,10 @@ stamp() {
 }
 
 row() { # the record r_..., for refusals
-    # shellcheck disable=SC2154
     printf 'volume=%s state=%s gen=%s op=%s pool=%s wwpns=%s lun=%s ' \
         "$r_volume" "$r_state" "$r_gen" "$r_op" "$r_pool" "$r_wwpns" "$r_lun"
-    # shellcheck disable=SC2154
     printf 'guest=%s node=%s instance=%s attachment=%s host=%s fcp=%s ' \
         "$r_guest" "$r_node" "$r_instance" "$r_attachment" "$r_host" "$r_fcp"
-    # shellcheck disable=SC2154
     printf 'wwid=%s real=%s clean=%s phase=%s why=%s' \
         "$r_wwid" "$r_bytes" "$r_clean" "$r_phase" "$r_why"
 }

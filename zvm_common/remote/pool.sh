@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# shellcheck shell=sh disable=SC2154
+# shellcheck shell=sh disable=SC2015,SC2034,SC2154
 #
 # The pool file: what other xCAT users see of a LUN.  They edit it with
 # "sed -i" and ">>" and without any lock, so it is replaced with care.
@@ -9,11 +9,18 @@ HEADER='#status,wwpn,lun,size,range,owner,channel,tag'
 pool_file() { # p_file := the pool's file, refused unless it is whole
     p_file=$POOLS/$1.conf
     [ -f "$p_file" ] || refuse nopool "pool=$1"
-    [ -s "$p_file" ] || refuse badpool "pool=$1 text=$(text "it is empty")"
-    [ "$(head -c 8 "$p_file")" = '#status,' ] || refuse badpool \
-        "pool=$1 text=$(text "its first line is not $HEADER")"
-    [ -z "$(tail -c 1 "$p_file")" ] || refuse badpool \
-        "pool=$1 text=$(text "its last line has no end")"
+    pool_is_whole || refuse badpool "pool=$1 text=$(text "$p_why")"
+}
+
+pool_is_whole() { # p_file; else p_why
+    p_why='there is no file'
+    [ -f "$p_file" ] || return 1
+    p_why='the file is empty'
+    [ -s "$p_file" ] || return 1
+    p_why="the first line is not $HEADER"
+    [ "$(head -c 8 "$p_file")" = '#status,' ] || return 1
+    p_why='the last line has no end'
+    [ -z "$(tail -c 1 "$p_file")" ]
 }
 
 # One line for each LUN of the pool: the line and the record side by side.
@@ -32,6 +39,12 @@ merge() { # merge POOL
         n = substr(s, 1, length(s) - 1) + 0
         n = n * (s ~ /G$/ ? 1073741824 : 1048576)
         return sprintf("%.0f", n - (n % 1))
+    }
+    function ports(w,   n, i, p) {
+        n = split(w, p, ";")
+        for (i = 1; i <= n; i++)
+            if (p[i] !~ /^[0-9a-f]+$/ || length(p[i]) != 16) return 0
+        return n > 0
     }
     function key_of(w, l) { sub(/;.*/, "", w); return w "-" l }
     index(FILENAME, luns) == 1 {
@@ -57,7 +70,7 @@ merge() { # merge POOL
             split(row[i], c, ",")
             w = tolower(c[2]); l = tolower(c[3])
             sub(/^0x/, "", l); gsub(/0x/, "", w)
-            if (w !~ /^[0-9a-f;]+$/ || l !~ /^[0-9a-f]+$/ || length(l) != 16) {
+            if (!ports(w) || l !~ /^[0-9a-f]+$/ || length(l) != 16) {
                 print "bad=" i; continue
             }
             k = key_of(w, l)
@@ -117,20 +130,22 @@ no_sed() {
     done
 }
 
-# The line of r_... as the record says: settle it until it stays
+# The line of r_... as the record says: written until it stays.  Where it does
+# not (s_why), the record counts, and the line is drift that "view" reports
 settle() {
     p_file=$POOLS/$r_pool.conf
+    s_why="the line of $r_wwpns $r_lun in pool $r_pool does not stay as \
+written: is it there once, and who else writes the file?"
     for attempt in 1 2 3 4 5; do
         wait_for_sed
-        pool_file "$r_pool"
+        pool_is_whole || { s_why="pool $r_pool: $p_why"; return 1; }
         line_is && return 0
-        rewrite || continue
+        rewrite || nap
         wait_for_sed
         line_is && return 0
+        : "$attempt"
     done
-    refuse badpool "pool=$r_pool text=$(text "the line of $r_wwpns $r_lun \
-does not stay as written (tried $attempt times); is it there once, and who \
-else writes the file?")"
+    return 1
 }
 
 line_wanted() { # l_status l_owner l_channel

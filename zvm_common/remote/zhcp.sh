@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-# shellcheck shell=sh disable=SC2154
+# shellcheck shell=sh disable=SC2015,SC2034,SC2154
 #
 # The zHCP program.  One verb a call; all state is changed under one lock.
 
 # hello POOL: who we are here, what is missing
 verb_hello() {
     need is_word "$1"
-    missing=$(tools awk sed grep tr head tail cmp dd sync stat flock setsid \
+    missing=$(tools awk sed grep tr head tail cmp dd sync stat flock setsid gzip \
         vmcp smcli chccwdev cio_ignore blockdev base64 sha256sum)
     read -r boot <"$ROOT/proc/sys/kernel/random/boot_id" || boot=
     free=$(df -P -k "$BASE" | awk 'NR == 2 { print $4 }')
@@ -24,6 +24,8 @@ scan_state() {
 zhcp_userid() { vmcp q userid 2>/dev/null | awk 'NR == 1 { print $1 }'; }
 
 main() {
+    # what has begun is finished, also when the connection is lost
+    trap '' HUP
     case $OP in *[!A-Za-z0-9-]*) exit 2 ;; esac
     # a list travels with commas
     for a in "$@"; do

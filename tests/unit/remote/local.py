@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A zHCP of one folder, for the zHCP program alone.
+
+The program runs under a shell of one's choice with a directory manager and a
+CP of a few lines.  It has no disks; the simulator has.
+"""
+
+import os
+import shutil
+import subprocess
+import types
+
+import fixtures
+
+from zvm_common import zhcp
+from zvm_common.xcat import guest
+
+HEADER = '#status,wwpn,lun,size,range,owner,channel,tag\n'
+PORT = '5005076303000001'
+
+# State: $ZVM_ROOT/cp/DEVICE holds the user that has it; directory/USER.
+# A file fail/FUNCTION holds "RC RS": that function fails so.
+SMCLI = r'''
+f=$1; shift; user='' v=''
+while [ $# -gt 0 ]; do
+    case $1 in -T) user=$2 ;; -v) v=$2 ;; esac
+    shift 2
+done
+no() { printf '%s... Failed\n  Return Code: %s\n  Reason Code: %s\n' \
+    "$f" "$1" "$2"; exit 1; }
+if [ -e "$ZVM_ROOT/fail/$f" ]; then
+    # shellcheck disable=SC2046
+    no $(cat "$ZVM_ROOT/fail/$f")
+fi
+dir=$ZVM_ROOT/directory/$user cp=$ZVM_ROOT/cp/$v
+case $f in
+    Image_Query_DM) [ -e "$dir" ] || no 400 4; cat "$dir" ;;
+    Image_Device_Dedicate_DM)
+        grep -q "DEDICATE $v" "$dir" && no 404 4
+        echo "DEDICATE $v $v" >>"$dir" ;;
+    Image_Device_Undedicate_DM)
+        grep -q "DEDICATE $v" "$dir" || no 404 8
+        grep -v "DEDICATE $v" "$dir" >"$dir.new"; mv "$dir.new" "$dir" ;;
+    Image_Device_Dedicate)
+        [ ! -s "$cp" ] || no 204 8
+        echo "$user" >"$cp" ;;
+    Image_Device_Undedicate)
+        [ "$(cat "$cp")" = "$user" ] || no 204 8
+        : >"$cp" ;;
+    System_WWPN_Query)
+        for d in "$ZVM_ROOT"/cp/????; do
+            d=${d##*/}; s=Free; [ ! -s "$ZVM_ROOT/cp/$d" ] || s=Active
+            printf 'FCP device number: %s\n  Status: %s\n' "$d" "$s"
+            printf '  NPIV world wide port number: c05076ffe500%s\n' "$d"
+            printf '  Channel path ID: %.2s\n' "$d"
+            printf '  Physical world wide port number: 20076d8500005181\n'
+        done ;;
+esac
+echo "$f... Done"
+'''
+VMCP = r'''
+shift
+case $1 in
+    userid) echo 'ZHCP1 AT ZVM1' ;;
+    user)
+        [ -e "$ZVM_ROOT/on/$2" ] || { echo "HCPCQU045E $2 not logged on"; exit 1; }
+        echo "$2 - DSC" ;;
+    *)
+        [ -e "$ZVM_ROOT/cp/$1" ] || { echo "HCPQDD040E"; exit 1; }
+        u=$(cat "$ZVM_ROOT/cp/$1")
+        if [ -n "$u" ]; then echo "FCP  $1 ATTACHED TO $u $1"; else echo "FCP  $1 FREE"; fi ;;
+esac
+'''
+# Programs of the zHCP that this test double has no use for
+IDLE = 'exit 0\n'
+
+
+class LocalZhcp(fixtures.Fixture):
+    """The zHCP program in a folder of its own.
+
+    :param shell: words of the shell, such as ['dash'] or ['busybox', 'sh']
+    """
+
+    def __init__(self, shell=('dash',), devices=('3B00', '3B01', '3C00',
+                                                 '3C01')):
+        super().__init__()
+        self.shell = list(shell)
+        self.devices = devices
+
+    def _setUp(self):
+        self.root = self.useFixture(fixtures.TempDir()).path
+        for name in ('bin', 'cp', 'directory', 'on', 'fail',
+                     'var/opt/zhcp/zfcp', 'proc/sys/kernel/random'):
+            os.makedirs(os.path.join(self.root, name))
+        self.write('proc/sys/kernel/random/boot_id', 'b00t\n')
+        for name, text in (('smcli', SMCLI), ('vmcp', VMCP),
+                           ('id', 'echo 0\n'), ('chccwdev', IDLE),
+                           ('cio_ignore', IDLE), ('blockdev', IDLE)):
+            self.write('bin/' + name, '#!/bin/sh\n' + text)
+            os.chmod(os.path.join(self.root, 'bin', name), 0o755)
+        self._shell_first()
+        for device in self.devices:
+            self.write('cp/' + device, '')
+        hypervisor = types.SimpleNamespace(
+            session=None, zhcp_node='zhcp1', zhcp_userid='ZHCP1',
+            zhcp_hostname='zhcp1.example.com', name='host1')
+        self.zhcp = zhcp.Zhcp(hypervisor, 'test')
+        self.zhcp._remote.node = self
+        self.name = 'zhcp1'
+
+    def _shell_first(self):
+        # "sh" is the shell under test; with busybox all it has comes first
+        folder = os.path.join(self.root, 'bin')
+        if self.shell[0] == 'busybox':
+            tools = subprocess.run(['busybox', '--list'], check=True,
+                                   capture_output=True, text=True)
+            for tool in tools.stdout.split():
+                path = os.path.join(folder, tool)
+                if not os.path.exists(path):
+                    os.symlink(shutil.which('busybox'), path)
+        else:
+            os.symlink(shutil.which(self.shell[0]),
+                       os.path.join(folder, 'sh'))
+
+    def write(self, name, text):
+        with open(os.path.join(self.root, name), 'w') as f:
+            f.write(text)
+
+    def read(self, name):
+        with open(os.path.join(self.root, name)) as f:
+            return f.read()
+
+    def pool(self, name, *lines):
+        self.write('var/opt/zhcp/zfcp/%s.conf' % name,
+                   HEADER + ''.join(line + '\n' for line in lines))
+
+    def pool_text(self, name='zpool1'):
+        return self.read('var/opt/zhcp/zfcp/%s.conf' % name)
+
+    def guest_on(self, userid):
+        self.write('directory/' + userid, 'USER %s XXX\n' % userid)
+        self.write('on/' + userid, '')
+
+    def run(self, command, read_timeout=None):
+        """As zvm_common.xcat.guest.Node.run."""
+        done = subprocess.run(
+            [os.path.join(self.root, 'bin', 'sh'), '-c', command], cwd=self.root, text=True,
+            capture_output=True, timeout=60, stdin=subprocess.DEVNULL,
+            env={'ZVM_ROOT': self.root,
+                 'PATH': os.path.join(self.root, 'bin')
+                 + ':/usr/sbin:/usr/bin:/sbin:/bin'})
+        return guest.CommandResult(done.stdout, done.stderr,
+                                   done.returncode == 0)
