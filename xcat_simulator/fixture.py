@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The simulator as a fixture for tests: a process of its own.
+
+    simulator = self.useFixture(Simulator(worlds.small()))
+    session = Session(simulator.server, 'admin', 'secret', simulator.ca_file)
+"""
+
+import json
+import os
+import shutil
+import signal
+import ssl
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.parse
+import urllib.request
+
+import fixtures
+import yaml
+
+import xcat_simulator
+
+READY_SECONDS = 60
+STOP_SECONDS = 20
+
+
+class Simulator(fixtures.Fixture):
+    """Runs `zvm-simulator serve` for a world (dict, or path of its file).
+
+    server: 'localhost:PORT'; url: 'https://localhost:PORT'; ca_file; dir;
+    world: the world as a dict; process: the subprocess.Popen.
+    """
+
+    def __init__(self, world):
+        super().__init__()
+        if not isinstance(world, dict):
+            with open(world, encoding='utf-8') as stream:
+                world = yaml.safe_load(stream)
+        self.world = world
+
+    def _setUp(self):
+        folder = os.path.realpath(tempfile.mkdtemp(prefix='zvm-simulator-'))
+        self.addCleanup(shutil.rmtree, folder, ignore_errors=True)
+        self.dir = os.path.join(folder, 'state')
+        self.ca_file = os.path.join(self.dir, 'ca.pem')
+        self._log = os.path.join(folder, 'log')
+        world = os.path.join(folder, 'world.yaml')
+        with open(world, 'w', encoding='utf-8') as stream:
+            yaml.safe_dump(self.world, stream)
+        self.process = self._start(world)
+        self.addCleanup(self.stop)
+        self.ports = self._wait()
+        self.server = 'localhost:%d' % self.ports['mn']
+        self.url = 'https://' + self.server
+        self._context = ssl.create_default_context(cafile=self.ca_file)
+
+    def _start(self, world):
+        environment = dict(os.environ)
+        top = os.path.dirname(os.path.dirname(xcat_simulator.__file__))
+        environment['PYTHONPATH'] = os.pathsep.join(filter(None, [
+            top, environment.get('PYTHONPATH')]))
+        with open(self._log, 'wb') as log:
+            return subprocess.Popen(
+                [sys.executable, '-m', 'xcat_simulator.cli', 'serve',
+                 '--world', world, '--port', '0', '--dir', self.dir],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                env=environment, start_new_session=True)
+
+    def _wait(self):
+        """What ports.json says, once it is there."""
+        ready = os.path.join(self.dir, 'ports.json')
+        deadline = time.monotonic() + READY_SECONDS
+        while not os.path.exists(ready):
+            if self.process.poll() is not None:
+                raise RuntimeError('the simulator ended with status %d: %s'
+                                   % (self.process.returncode, self.log()))
+            if time.monotonic() > deadline:
+                raise RuntimeError('the simulator is not ready after %d s: '
+                                   '%s' % (READY_SECONDS, self.log()))
+            time.sleep(0.02)
+        with open(ready, encoding='utf-8') as stream:
+            return json.load(stream)
+
+    def log(self):
+        """What the simulator has printed."""
+        with open(self._log, encoding='utf-8', errors='replace') as stream:
+            return stream.read()
+
+    def stop(self):
+        """End the process, if it runs, and what it started."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                os.killpg(self.process.pid, signal.SIGKILL)
+                self.process.wait()
+
+    def requests(self, server='mn'):
+        """The journal of the MN, or of 'connector LPAR', or of all (None)."""
+        entries = self._call('GET', 'requests')
+        return [entry for entry in entries
+                if server is None or entry['server'] == server]
+
+    def forget_requests(self):
+        self._call('DELETE', 'requests')
+
+    def event(self, **event):
+        """Make something fail or work again: zhcp='down', smapi_fails=..."""
+        self._call('POST', 'events', event)
+
+    def state(self):
+        """The world as it is now: see GET /simulator/world."""
+        return self._call('GET', 'world')
+
+    def connector_url(self, lpar):
+        return 'http://127.0.0.1:%d/' % self.ports['connectors'][lpar]
+
+    def node_folder(self, lpar, userid):
+        """The folder that is the root of that user's Linux."""
+        return os.path.join(self.dir, 'nodes', lpar, userid.upper())
+
+    def pool_text(self, lpar, pool):
+        """The text of a pool file; KeyError when it is not there."""
+        query = urllib.parse.urlencode({'lpar': lpar})
+        return self._call('GET', 'pools?' + query)[pool]
+
+    def disk(self, lpar, wwpn, lun):
+        """wwid, size, path, masked_to of the disk behind a port and LUN."""
+        for disk in self.state()['lpars'][lpar]['disks']:
+            if wwpn in disk['wwpns'] and disk['lun'] == lun:
+                return disk
+        raise KeyError('%s/%s' % (wwpn, lun))
+
+    def _call(self, method, name, body=None):
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(
+            '%s/simulator/%s' % (self.url, name), data=data, method=method)
+        with urllib.request.urlopen(request, context=self._context,
+                                    timeout=60) as response:
+            return json.loads(response.read())

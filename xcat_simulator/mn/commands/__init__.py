@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: Apache-2.0
+"""xCAT commands, one function each: (world, daemon.Command) -> elements."""
+
+from xcat_simulator.mn.commands import definitions
+from xcat_simulator.mn.commands import dsh
+from xcat_simulator.mn.commands import guest
+from xcat_simulator.mn.commands import hypervisor
+from xcat_simulator.mn.commands import power
+
+HANDLERS = {
+    'chhypervisor': hypervisor.chhypervisor,
+    'chvm': guest.chvm,
+    'execcmdonvm': dsh.execcmdonvm,
+    'lsdef': definitions.lsdef,
+    'lsvm': guest.lsvm,
+    'lsxcatd': definitions.lsxcatd,
+    'mkdef': definitions.mkdef,
+    'rinv': hypervisor.rinv,
+    'rmdef': definitions.rmdef,
+    'rpower': power.rpower,
+    'tabdump': definitions.tabdump,
+    'xdsh': dsh.xdsh,
+}

@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Node definitions and tables: lsdef, mkdef, rmdef, tabdump, lsxcatd."""
+
+import getopt
+import re
+
+from xcat_simulator.mn import reply
+
+NONE_FOUND = 'No object definitions have been found'
+MISSING = "Could not find an object named '%s' of type 'node'."
+EXISTS = ("A definition for '%s' already exists. No changes will be made.  "
+          "Run again with '-f' option to force replace.")
+MADE = '%d object definitions have been created or modified.'
+NO_GROUPS = ("Attribute 'groups' is not specified for node '%s', skipping to "
+             "the next node.")
+NO_DOT = "The object name '%s' is invalid, Cannot use '.' in node name."
+BAD_NAME = ("The object name '%s' is invalid, please refer to \"man xcatdb\" "
+            'for the valid "xCAT Object Name Format"')
+NAME = re.compile(r'[A-Za-z0-9_-]+\Z')
+
+
+def lsxcatd(world, command):
+    return [{'data': [world.version]}]
+
+
+def tabdump(world, command):
+    if not command.args:
+        return [{'data': ['zvm']}]
+    if command.args[0] != 'zvm':
+        return [reply.error('No such table: %s' % command.args[0])]
+    return [{'data': world.nodes.dump()}]
+
+
+def _options(args):
+    """-t, -o and -i of the definition commands, and the other words."""
+    given, rest = getopt.gnu_getopt(args, 't:o:i:')
+    return dict(given), rest
+
+
+def lsdef(world, command):
+    options, _ = _options(command.args)
+    if '-o' not in options:
+        names = world.nodes.names()
+        count = [str(len(names))]
+        if not names:
+            return [reply.info(NONE_FOUND, numofnodes=count)]
+        if '-i' not in options:
+            return [{'info': ['%s  (node)' % name for name in names],
+                     'numofnodes': count}]
+    else:
+        names = [name for name in options['-o'].split(',') if name]
+        count = [str(len(names))]
+    answer, lines = [], []
+    for name in names:
+        attributes = world.nodes.get(name)
+        if attributes is None:
+            answer.append(reply.error(MISSING % name))
+        else:
+            lines += _described(name, attributes, options.get('-i'))
+    return answer + [{'info': lines or [NONE_FOUND], 'numofnodes': count}]
+
+
+def _described(name, attributes, wanted):
+    keys = sorted(wanted.split(',') if wanted else attributes)
+    return ['Object name: %s' % name] + [
+        '    %s=%s' % (key, attributes.get(key, '')) for key in keys]
+
+
+def mkdef(world, command):
+    options, pairs = _options(command.args)
+    attributes = dict(pair.split('=', 1) for pair in pairs if '=' in pair)
+    attributes = {key: value for key, value in attributes.items() if value}
+    answer, made = [], 0
+    for name in options['-o'].split(','):
+        problem = _problem(name, attributes)
+        if problem:
+            answer.append(reply.error(problem))
+        elif world.nodes.define(name, attributes):
+            made += 1
+        else:
+            answer.append({'warning': [EXISTS % name]})
+    if made:
+        return answer + [reply.info(MADE % made, numofnodes=[str(made)])]
+    return answer + [reply.error(MADE % 0, numofnodes=['0'])]
+
+
+def _problem(name, attributes):
+    if '.' in name:
+        return NO_DOT % name
+    if not NAME.match(name):
+        return BAD_NAME % name
+    if 'groups' not in attributes:
+        return NO_GROUPS % name
+    return None
+
+
+def rmdef(world, command):
+    options, _ = _options(command.args)
+    names = options['-o'].split(',')
+    answer, removed = [], 0
+    for name in names:
+        if world.nodes.remove(name):
+            removed += 1
+        else:
+            answer.append(reply.error(MISSING % name))
+    text = 'No objects have been removed from the xCAT database.'
+    if removed:
+        text = '%d object definitions have been removed.' % removed
+    return answer + [reply.info(text, numofnodes=[str(len(names))])]

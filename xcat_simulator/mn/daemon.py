@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""xcatd: who may run which command on which nodes."""
+
+import dataclasses
+import hmac
+
+from xcat_simulator import nodes
+from xcat_simulator.mn import commands
+
+
+class Denied(Exception):
+    """Wrong password, no credentials, or a command that policy forbids."""
+
+
+class Forbidden(Exception):
+    """A command or a node that is not there."""
+
+
+@dataclasses.dataclass
+class Command:
+    """An xCAT command; `nodes` is filled from the noderange if it has one."""
+
+    name: str
+    noderange: str = None
+    args: list = dataclasses.field(default_factory=list)
+    nodes: tuple = ()
+
+
+class Daemon:
+    """Runs commands in a world; an answer is a list of elements (dicts)."""
+
+    def __init__(self, world):
+        self._world = world
+
+    def run(self, command, username, password):
+        """Raises Denied, Forbidden."""
+        self._authorize(command, self._user(username, password))
+        handler = commands.HANDLERS.get(command.name)
+        if handler is None:
+            raise Forbidden('Unsupported request')
+        if command.noderange is not None:
+            try:
+                expanded = self._world.nodes.expand(command.noderange)
+            except nodes.UnknownNodes as e:
+                raise Forbidden('%s: %s' % (
+                    'Invalid nodes and/or groups in noderange',
+                    ','.join(e.missed))) from e
+            command = dataclasses.replace(command, nodes=tuple(expanded))
+        return handler(self._world, command)
+
+    def _user(self, username, password):
+        """The user; None without credentials, which the policy refuses."""
+        if not username or not password:
+            return None
+        user = self._world.users.get(username)
+        expected = user.password if user else ''
+        if not user or not hmac.compare_digest(
+                password.encode('utf-8', 'replace'), expected.encode()):
+            raise Denied('Authentication failure')
+        return user
+
+    @staticmethod
+    def _authorize(command, user):
+        if user is None or (user.policy is not None
+                            and command.name not in user.policy):
+            raise Denied('Permission denied for request')

@@ -1,0 +1,299 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The REST interface: an HTTP request becomes an xCAT command.
+
+Checks of the body come before those of the user, as in the real CGI
+program: a wrong body is refused with 400 whoever sends it.
+"""
+
+import dataclasses
+import html
+import json
+import urllib.parse
+
+from xcat_simulator import httpd
+from xcat_simulator.mn import daemon
+
+ROOT = '/xcatws'
+TYPES = {'json': 'application/json; charset=ISO-8859-1',
+         'html': 'text/html; charset=ISO-8859-1'}
+FORMS = ('application/x-www-form-urlencoded', 'multipart/form-data')
+NO_ATTRIBUTE = 'No set attribute was supplied.'
+NO_MAP = 'No Field and Value map was supplied.'
+BAD_RANGE = 'Invalid nodes and/or groups in noderange'
+# Sub-resource of a node: command of GET, and of PUT.
+READERS = {'power': 'rpower', 'energy': 'renergy', 'status': 'nodestat',
+           'inventory': 'rinv', 'vitals': 'rvitals', 'scan': 'rscan'}
+DEFAULTS = {'power': ['stat'], 'energy': ['all'], 'inventory': ['all'],
+            'vitals': ['all']}
+WRITERS = {'power': 'rpower', 'energy': 'renergy', 'bootstat': 'nodeset',
+           'bootstate': 'nodeset', 'bootseq': 'rbootseq',
+           'setboot': 'rsetboot', 'migrate': 'rmigrate', 'dcp': 'xdcp',
+           'execcmdonvm': 'execcmdonvm'}
+# Keys of a dsh request: the option of xdsh, and whether it has a value.
+DSH_OPTIONS = (('devicetype', '--devicetype', True), ('execute', '-e', False),
+               ('environment', '-E', True), ('fanout', '-f', True),
+               ('nolocale', '-L', False), ('userid', '-l', True),
+               ('monitor', '-m', False), ('options', '-o', True),
+               ('showconfig', '-q', False), ('silent', '-Q', False),
+               ('remoteshell', '-r', True), ('syntax', '-S', True),
+               ('timeout', '-t', True), ('envlist', '-X', True),
+               ('sshsetup', '-K', True), ('rootimg', '-i', True))
+
+
+class Refusal(Exception):
+    """The CGI program's own refusal: a status and a text."""
+
+    def __init__(self, status, text):
+        super().__init__(text)
+        self.status = status
+
+
+class Crash(Exception):
+    """The CGI program would die here: the web server's 500 page."""
+
+
+@dataclasses.dataclass
+class Call:
+    """A request on its way: path below /xcatws, parameters, body."""
+
+    method: str
+    path: list
+    query: str
+    body: str                 # None: empty, or of a type that CGI.pm parses
+
+    @property
+    def resource(self):
+        return self.path[0]
+
+    @property
+    def node(self):
+        return self.path[1] if len(self.path) > 1 else None
+
+    @property
+    def part(self):
+        return self.path[2] if len(self.path) > 2 else None
+
+    def fields(self, name):
+        """All values of a parameter; CGI.pm splits at & and at ;."""
+        return [urllib.parse.unquote_plus(value, errors='replace')
+                for key, _, value in (pair.partition('=') for pair in
+                                      self.query.replace(';', '&').split('&'))
+                if urllib.parse.unquote_plus(key) == name]
+
+    def entries(self):
+        """The body's list as strings; Crash when it is no JSON list."""
+        try:
+            value = json.loads(self.body or '')
+        except (ValueError, RecursionError) as e:
+            raise Crash(str(e)) from e
+        if not isinstance(value, list):
+            raise Crash('not a list')
+        return ['' if each is None else str(each) for each in value]
+
+
+def words(strings):
+    """The strings split at blanks; empty words vanish on the way."""
+    return [word for string in strings for word in string.split(' ') if word]
+
+
+def _wanted(call):
+    if call.node is None:
+        raise Refusal(400, BAD_RANGE)
+    return call.node
+
+
+def _unsupported(call):
+    raise Refusal(405, "request method '%s' is not supported on resource "
+                  "'%s'" % (call.method, call.resource))
+
+
+def _version(call):
+    return daemon.Command('lsxcatd', args=['-v'])
+
+
+def _tables(call):
+    if call.method == 'GET':
+        if call.fields('col'):
+            return daemon.Command('gettab')
+        return daemon.Command('tabdump', args=[call.node] if call.node else [])
+    if call.method in ('PUT', 'PATCH'):
+        return daemon.Command('tabch')
+    return _unsupported(call)
+
+
+def _hypervisor(call):
+    if call.method != 'PUT':
+        raise Crash('nothing is done, nothing is answered')
+    node = _wanted(call)
+    entries = call.entries()
+    if not entries:
+        raise Refusal(400, NO_ATTRIBUTE)
+    return daemon.Command(call.part or 'chhypervisor', node, words(entries))
+
+
+def _vms(call):
+    if call.node is None:
+        raise Refusal(400, BAD_RANGE)
+    if call.method == 'GET':
+        return daemon.Command('lsvm', call.node)
+    if call.method == 'POST':
+        return daemon.Command('mkvm', call.node)
+    if call.method == 'DELETE':
+        return daemon.Command('rmvm', call.node)
+    if call.method != 'PUT':
+        return _unsupported(call)
+    entries = call.entries() if call.body else []
+    if not entries:
+        raise Refusal(400, NO_MAP)
+    return daemon.Command('chvm', call.node, words(entries))
+
+
+def _nodes(call):
+    handler = {'GET': _read_node, 'PUT': _change_node, 'POST': _define_node,
+               'DELETE': _remove_node}.get(call.method, _unsupported)
+    return handler(call)
+
+
+def _read_node(call):
+    if call.part is None:
+        args = ['-o', call.node] if call.node else []
+        fields = call.fields('field')
+        if fields:
+            args += ['-i', ','.join(fields)]
+        return daemon.Command('lsdef', args=['-t', 'node'] + args)
+    if call.part not in READERS:
+        raise Refusal(400, 'Unspported operation on nodes object.')
+    args = call.fields('field') or DEFAULTS.get(call.part, [])
+    return daemon.Command(READERS[call.part], call.node, args)
+
+
+def _change_node(call):
+    node = _wanted(call)
+    if not call.body:
+        raise Refusal(400, NO_ATTRIBUTE)
+    entries = call.entries()
+    if call.part is None:
+        return daemon.Command('tabch', args=['node=' + node] + entries)
+    if call.part == 'dsh':
+        return daemon.Command('xdsh', node, _dsh(entries))
+    if call.part == 'power' and not entries:
+        raise Refusal(400, 'No power operands were supplied.')
+    return daemon.Command(WRITERS.get(call.part, ''), node, entries)
+
+
+def _dsh(entries):
+    """The words of xdsh; here the command is not split at blanks."""
+    given = {}
+    for entry in entries:
+        key, equals, value = entry.partition('=')
+        given[key] = value if equals else '1'
+    found = []
+    for key, option, has_value in DSH_OPTIONS:
+        if key in given:
+            found += [option, given[key]] if has_value else [option]
+    return found + [given[key] for key in ('command',) if key in given]
+
+
+def _define_node(call):
+    if call.node is None:
+        raise Refusal(400, 'No nodename was supplied.')
+    entries = call.entries() if call.body else []
+    return daemon.Command('mkdef', args=['-t', 'node', '-o', call.node]
+                          + entries)
+
+
+def _remove_node(call):
+    if call.node is None:
+        raise Refusal(400, 'No nodename was supplied.')
+    return daemon.Command('rmdef', args=['-t', 'node', '-o', call.node])
+
+
+RESOURCES = {'hypervisor': _hypervisor, 'nodes': _nodes, 'tables': _tables,
+             'version': _version, 'vms': _vms}
+
+
+class Application:
+    """Answers requests below /xcatws with the help of a daemon.Daemon."""
+
+    def __init__(self, xcatd):
+        self._xcatd = xcatd
+
+    def __call__(self, request):
+        kind = _format(request.query)
+        try:
+            if kind not in TYPES:
+                raise Refusal(400, "The format '%s' is not valid" % kind)
+            return self._answer(request, TYPES[kind], kind)
+        except Refusal as e:
+            return _text(e.status, str(e), TYPES.get(kind, TYPES['html']))
+        except daemon.Denied as e:
+            return _text(401, '<p>%s</p>' % e, TYPES[kind])
+        except daemon.Forbidden as e:
+            return _text(403, '<p>%s</p>' % e, TYPES[kind])
+        except Crash:
+            return httpd.Response.page(500)
+
+    def _answer(self, request, content_type, kind):
+        call = _call(request)
+        if call is None:
+            return httpd.Response.page(404)
+        if not call.path:
+            return _text(200, ''.join('<p>%s</p>' % name for name in
+                                      sorted(RESOURCES)), content_type)
+        if call.resource not in RESOURCES:
+            raise Refusal(404, "Resource '%s' does not exist" % call.resource)
+        command = RESOURCES[call.resource](call)
+        elements = self._xcatd.run(command, *credentials(request))
+        status = 201 if call.method == 'POST' else 200
+        if kind == 'html':
+            return _text(status, _as_html(elements), content_type)
+        return httpd.Response.json({'data': elements}, status, content_type)
+
+
+def credentials(request):
+    """User name and password: the query's go before the headers'.
+
+    Unlike other parameters these are split at & alone.
+    """
+    found = [request.headers.get('userName'), request.headers.get('password')]
+    for pair in request.query.split('&'):
+        key, _, value = pair.partition('=')
+        for i, name in enumerate(('userName', 'password')):
+            if key == name:
+                found[i] = urllib.parse.unquote_plus(value, errors='replace')
+    return found
+
+
+def _format(query):
+    for pair in query.split('&'):
+        key, _, value = pair.partition('=')
+        if key == 'format':
+            return urllib.parse.unquote_plus(value, errors='replace')
+    return 'html'
+
+
+def _call(request):
+    """A Call, or None for a path that the web server does not pass on."""
+    path = request.path
+    if '%2f' in path.lower() or '%00' in path or '..' in path.split('/'):
+        return None
+    parts = urllib.parse.unquote(path, errors='replace').split('/')[2:]
+    while parts and not parts[-1]:
+        parts.pop()
+    kind = (request.headers.get('Content-Type') or '').partition(';')[0]
+    body = None
+    if request.body and kind.strip().lower() not in FORMS:
+        body = request.body.decode('utf-8', 'replace')
+    return Call(request.method, parts, request.query, body)
+
+
+def _text(status, text, content_type):
+    return httpd.Response(status, content_type,
+                          text.encode('latin-1', 'replace'))
+
+
+def _as_html(elements):
+    """What a client without format=json gets: the values as paragraphs."""
+    return ''.join('<p>%s</p>' % html.escape(str(value))
+                   for element in elements
+                   for values in element.values() for value in values)

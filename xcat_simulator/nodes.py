@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""xCAT's node definitions and its zvm table."""
+
+import csv
+import threading
+
+COLUMNS = ('node', 'hcp', 'userid', 'nodetype', 'parent', 'comments',
+           'disable', 'discovered', 'status')
+# Attributes of a node definition that live in the zvm table.
+IN_TABLE = ('hcp', 'userid', 'nodetype', 'parent', 'discovered')
+
+
+class UnknownNodes(Exception):
+    """A noderange names what is neither node nor group; `.missed` names."""
+
+    def __init__(self, missed):
+        super().__init__(', '.join(missed))
+        self.missed = missed
+
+
+class NodeTable:
+    """Definitions by name, and the rows of the zvm table in their order."""
+
+    def __init__(self, definitions=(), rows=()):
+        self.lock = threading.RLock()
+        self._definitions = {name: dict(attributes)
+                             for name, attributes in dict(definitions).items()}
+        self._rows = [dict(row) for row in rows]
+
+    def names(self):
+        with self.lock:
+            return sorted(self._definitions)
+
+    def get(self, name):
+        """The attributes of a node, None if it is not defined."""
+        with self.lock:
+            found = self._definitions.get(name)
+            return None if found is None else dict(found)
+
+    def define(self, name, attributes, row=None):
+        """Add a node; False when it is there already.
+
+        `row` has columns of the zvm table that lsdef does not show.
+        """
+        with self.lock:
+            if name in self._definitions:
+                return False
+            self._definitions[name] = dict(attributes)
+            kept = {key: attributes[key] for key in IN_TABLE
+                    if key in attributes}
+            kept.update(row or {})
+            if kept:
+                self._rows.append(dict(kept, node=name))
+            return True
+
+    def remove(self, name):
+        """Remove a node's definition; False when there is none."""
+        with self.lock:
+            if self._definitions.pop(name, None) is None:
+                return False
+            self._rows = [row for row in self._rows if row['node'] != name]
+            return True
+
+    def dump(self):
+        """The zvm table as tabdump prints it: a list of lines."""
+        with self.lock:
+            rows = [dict(row) for row in self._rows]
+        return ['#' + ','.join(COLUMNS)] + [
+            ','.join(_quoted(row.get(column)) for column in COLUMNS)
+            for row in rows]
+
+    def expand(self, noderange):
+        """The nodes of a noderange, sorted: names and groups, joined by ,.
+
+        Raises UnknownNodes. Of xCAT's richer grammar only this is known.
+        """
+        found, missed = set(), []
+        with self.lock:
+            for name in filter(None, noderange.split(',')):
+                members = self._members(name)
+                if not members:
+                    missed.append(name)
+                found.update(members)
+        if missed or not found:
+            raise UnknownNodes(missed or [noderange])
+        return sorted(found)
+
+    def _members(self, name):
+        if name in self._definitions:
+            return [name]
+        return [node for node, attributes in self._definitions.items()
+                if name in attributes.get('groups', '').split(',')]
+
+
+def _quoted(value):
+    if not value:
+        return ''
+    return '"%s"' % str(value).replace('"', '""')
+
+
+def parse_row(line):
+    """A row of the table from the text that `dump` gives for it."""
+    values = next(csv.reader([line]))
+    return {column: value for column, value in zip(COLUMNS, values) if value}

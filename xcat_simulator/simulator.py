@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A running simulator: world, journal and servers together."""
+
+import dataclasses
+import fcntl
+import hmac
+import ipaddress
+import json
+import os
+import secrets
+import shutil
+
+from xcat_simulator import admin
+from xcat_simulator import certificates
+from xcat_simulator import connector
+from xcat_simulator import httpd
+from xcat_simulator import journal
+from xcat_simulator import world
+from xcat_simulator.mn import daemon
+from xcat_simulator.mn import wsapi
+
+LOOPBACK = '127.0.0.1'
+MARKER = '.zvm-simulator'
+MADE = ('ca.pem', 'password', 'ports.json', 'luns', 'nodes')
+
+
+class FolderError(Exception):
+    """The folder for the state cannot be used; the message says why."""
+
+
+class Folder:
+    """The state folder, emptied of an earlier run and locked for this one.
+
+    Only a folder that was empty or that a simulator marked is touched.
+    """
+
+    def __init__(self, path):
+        self.path = os.path.realpath(path)
+        os.makedirs(self.path, exist_ok=True)
+        marker = os.path.join(self.path, MARKER)
+        if os.listdir(self.path) and not os.path.exists(marker):
+            raise FolderError('%s is not empty and not of a simulator'
+                              % self.path)
+        self._lock = open(marker, 'w', encoding='ascii')
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as e:
+            self._lock.close()
+            raise FolderError('another simulator uses %s'
+                              % self.path) from e
+        for name in MADE:
+            _remove(os.path.join(self.path, name))
+
+    def write(self, name, text, mode=0o644):
+        certificates.write_whole(os.path.join(self.path, name),
+                                 text.encode(), mode)
+
+    def close(self):
+        self._lock.close()
+
+
+def _remove(path):
+    if os.path.isdir(path) and not os.path.islink(path):
+        shutil.rmtree(path)
+    elif os.path.lexists(path):
+        os.unlink(path)
+
+
+def is_loopback(address):
+    """Does a server on that address serve this machine alone?"""
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return address == 'localhost'
+
+
+class Simulator:
+    """Serves a spec.Spec until `stop`.
+
+    `password` is None on a loopback address; elsewhere it is the generated
+    one, which every user has instead of the world file's.
+    """
+
+    def __init__(self, spec, folder, port, address=LOOPBACK):
+        self.password = None
+        self._servers = []
+        self._folder = Folder(folder)
+        self._world = None
+        try:
+            if not is_loopback(address):
+                spec = self._with_password(spec)
+            self._world = world.World(spec, self._folder.path)
+            self._open(port, address)
+        except BaseException:
+            self.stop()
+            raise
+
+    def _with_password(self, spec):
+        self.password = secrets.token_urlsafe(18)
+        self._folder.write('password', self.password + '\n', 0o600)
+        return dataclasses.replace(spec, users={
+            name: dataclasses.replace(user, password=self.password)
+            for name, user in spec.users.items()})
+
+    def _open(self, port, address):
+        self.journal = journal.Journal()
+        names = certificates.names_for(address)
+        server = httpd.Server(address, port, self._application(),
+                              certificates.make(self._folder.path, names))
+        self._servers.append(server)
+        self.port = server.port
+        self.connectors = {}
+        for host in self._world.hosts.values():
+            if host.connector_port is None:
+                continue
+            application = self.journal.recording(
+                connector.Application(host), 'connector ' + host.name)
+            # It knows no credentials: never on another address.
+            server = httpd.Server(LOOPBACK, host.connector_port, application)
+            self._servers.append(server)
+            self.connectors[host.name] = server.port
+
+    def _application(self):
+        xcat = self.journal.recording(
+            wsapi.Application(daemon.Daemon(self._world)), 'mn')
+        own = admin.Application(self._world, self.journal, self._may_ask)
+
+        def application(request):
+            top = '/' + request.path.lstrip('/').partition('/')[0]
+            if top == admin.ROOT:
+                return own(request)
+            if top == wsapi.ROOT:
+                return xcat(request)
+            return httpd.Response.page(404)
+        return application
+
+    def _may_ask(self, username, password):
+        user = self._world.users.get(username or '')
+        return user is not None and hmac.compare_digest(
+            (password or '').encode('utf-8', 'replace'),
+            user.password.encode())
+
+    def start(self):
+        """Begin to serve, then say in ports.json where."""
+        for server in self._servers:
+            server.start()
+        self._folder.write('ports.json', json.dumps(
+            {'mn': self.port, 'connectors': self.connectors}) + '\n')
+
+    def stop(self):
+        """Stop serving and end everything that runs in the world."""
+        for server in self._servers:
+            server.stop()
+        if self._world is not None:
+            self._world.stop()
+        self._folder.close()

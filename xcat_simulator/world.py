@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The world that the simulator serves: LPARs, nodes, users."""
+
+import os
+
+from xcat_simulator import build
+from xcat_simulator import nodes
+
+POOLS = 'var/opt/zhcp/zfcp'
+HEADER = '#status,wwpn,lun,size,range,owner,channel,tag'
+
+
+class Host:
+    """An LPAR as the MN knows it: the machine and its zHCP's names."""
+
+    def __init__(self, spec, lpar):
+        self.name = spec.name
+        self.lpar = lpar
+        self.zhcp_node = spec.zhcp.node
+        self.zhcp_hostname = spec.zhcp.hostname
+        self.zhcp_up = True       # False: no ssh hop to it succeeds
+        self.connector_port = spec.connector_port
+        # User IDs that the Cloud Connector made and answers for.
+        self.managed = {guest.userid for guest in spec.guests
+                        if not guest.is_node}
+
+    @property
+    def zhcp(self):
+        """The zHCP's virtual machine."""
+        return self.lpar.guests[self.lpar.zhcp_userid]
+
+    @property
+    def reachable(self):
+        return self.zhcp_up and self.zhcp.power == 'on'
+
+    @property
+    def pool_folder(self):
+        return os.path.join(self.zhcp.linux.folder, POOLS)
+
+    def pool_text(self, name):
+        """The text of a pool file, None when there is no such file."""
+        try:
+            with open(os.path.join(self.pool_folder, name + '.conf'),
+                      encoding='utf-8', errors='surrogateescape') as stream:
+                return stream.read()
+        except OSError:
+            return None
+
+    def pool_texts(self):
+        """Pool name -> text of each *.conf file; dot-files are temporary."""
+        try:
+            names = sorted(os.listdir(self.pool_folder))
+        except OSError:
+            names = []
+        texts = {name[:-5]: self.pool_text(name[:-5]) for name in names
+                 if name.endswith('.conf') and not name.startswith('.')}
+        return {name: text for name, text in texts.items()
+                if text is not None}
+
+
+class World:
+    """Everything that is served; made from a spec.Spec in `folder`."""
+
+    def __init__(self, spec, folder):
+        self.folder = folder
+        self.version = spec.version
+        self.users = dict(spec.users)
+        self.nodes = _node_table(spec)
+        self.hosts = {}
+        disks = build.Disks(os.path.join(folder, 'luns'))
+        try:
+            for each in spec.lpars:
+                lpar = build.lpar(each, folder, disks)
+                host = self.hosts[each.name] = Host(each, lpar)
+                _write_pools(host, each, spec.texts)
+                build.power_guests(each, lpar)
+        except BaseException:
+            self.stop()
+            raise
+
+    def host_of(self, node):
+        """The Host that manages a node, None when its hcp is unknown."""
+        attributes = self.nodes.get(node) or {}
+        for host in self.hosts.values():
+            if host.zhcp_hostname == attributes.get('hcp'):
+                return host
+        return None
+
+    def machine_of(self, node):
+        """The virtual machine behind a node; None when there is none."""
+        host = self.host_of(node)
+        userid = (self.nodes.get(node) or {}).get('userid')
+        if host is None or not userid:
+            return None
+        return host.lpar.guests.get(userid.upper())
+
+    def stop(self):
+        """End whatever runs in the Linux systems."""
+        for host in self.hosts.values():
+            host.lpar.close()
+
+
+def _write_pools(host, spec, texts):
+    folder = host.pool_folder
+    os.makedirs(folder, exist_ok=True)
+    if texts is None:
+        texts = {name: '\n'.join([HEADER] + [lun.line() for lun in luns])
+                 + '\n' for name, luns in spec.pools.items()}
+    for name, text in texts.items():
+        with open(os.path.join(folder, name + '.conf'), 'w',
+                  encoding='utf-8') as stream:
+            stream.write(text)
+
+
+def _node_table(spec):
+    if spec.nodes is not None:
+        return nodes.NodeTable(spec.nodes,
+                               [nodes.parse_row(line) for line in spec.table])
+    table = nodes.NodeTable()
+    for number, lpar in enumerate(spec.lpars, 1):
+        _define(table, number, lpar)
+    return table
+
+
+def _define(table, number, lpar):
+    """The definitions of one LPAR, shaped like those of the recordings."""
+    hcp = lpar.zhcp.hostname
+    domain = hcp.partition('.')[2] or 'example.com'
+    common = {'groups': 'all', 'hcp': hcp, 'mgt': 'zvm'}
+    table.define(lpar.zhcp.node, dict(
+        common, hostnames=hcp, ip='192.0.2.%d' % number,
+        userid=lpar.zhcp.userid), {'nodetype': 'vm', 'parent': lpar.name})
+    table.define(lpar.name, dict(
+        common, arch='s390x', hosttype='zvm', os='zvm7.3'),
+        {'nodetype': 'zvm', 'parent': 'lpar%d' % number})
+    for guest in lpar.guests:
+        if guest.is_node:
+            table.define(guest.node, dict(
+                common, arch='s390x', os=guest.linux.distro, userid=guest.userid,
+                hostnames='%s.%s' % (guest.node, domain)),
+                {'nodetype': 'vm', 'parent': lpar.name})
