@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What went wrong on the way to the LUN, told to Cinder.
+
+Cinder decides by the class of an exception what becomes of a volume, and
+shows its text to the operator.  The texts of ``zvm_common.exceptions`` say
+what to do, so they are kept whole.
+"""
+
+import contextlib
+
+from cinder import exception
+
+from zvm_common import exceptions
+
+
+def busy(lun):
+    """A volume that a guest holds: Cinder makes it available again.
+
+    :param lun: LunState of the volume
+    :returns: a VolumeIsBusy that names guest and host
+    """
+    return exception.VolumeIsBusy(
+        message='Volume %s (%s) is still used by guest %s (instance %s) on '
+                'host %s. Detach it there first; a detach that died half-way '
+                'is finished by that host\'s nova-compute.'
+                % (lun.volume_id, place(lun), lun.userid or lun.node,
+                   lun.instance, lun.host))
+
+
+def place(lun):
+    """Where a LUN is found, for messages."""
+    return 'LUN %s in pool %s' % (lun.lun, lun.pool)
+
+
+def failure(what, why):
+    """VolumeBackendAPIException without Cinder's misleading prefix.
+
+    The class's own text speaks of a "bad or unexpected response", which
+    most of our refusals are not.
+    """
+    return exception.VolumeBackendAPIException(message='%s: %s' % (what, why))
+
+
+@contextlib.contextmanager
+def told(what):
+    """Turn errors of zvm_common into Cinder's, keeping their text.
+
+    :param what: what was being done, the beginning of the message
+    :raises VolumeBackendAPIException: for every ZvmError
+    """
+    try:
+        yield
+    except exceptions.ZvmError as err:
+        raise failure(what, err) from err

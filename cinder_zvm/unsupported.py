@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Operations of Cinder that this version does not offer.
+
+The base class answers them with a bare NotImplementedError, or with a generic
+way that attaches the volume to the cinder-volume host.  A LUN of a SCSI pool
+is reached by guests and by the zHCP only, so the generic way would fail in
+the middle; each is refused here before anything has been changed.
+"""
+
+from cinder import exception
+
+NO_HOST_ATTACH = ('the cinder-volume host has no path to a LUN of a SCSI '
+                  'pool, only guests and the zHCP have')
+
+
+def refusal(operation, why='not supported by this version of the driver'):
+    """The exception for an operation that is not offered."""
+    return exception.VolumeBackendAPIException(
+        message='%s: %s.' % (operation, why))
+
+
+class NotOffered:
+    """Mixed into the driver in front of Cinder's base class."""
+
+    def create_snapshot(self, snapshot):
+        """Refused: a snapshot would be a full copy on a second LUN."""
+        raise refusal('Snapshot of a z/VM SCSI volume')
+
+    def delete_snapshot(self, snapshot):
+        """Succeeds: no snapshot exists, its creation was refused.
+
+        A refusal here would leave the row of a refused snapshot in Cinder's
+        database for ever.
+        """
+
+    def create_volume_from_snapshot(self, volume, snapshot):
+        """Refused: there are no snapshots."""
+        raise refusal('Volume from a snapshot')
+
+    def revert_to_snapshot(self, context, volume, snapshot):
+        """Refused: there are no snapshots."""
+        raise refusal('Revert to a snapshot')
+
+    def create_cloned_volume(self, volume, src_vref):
+        """Refused: a clone would be a full copy on a second LUN."""
+        raise refusal('Clone of a z/VM SCSI volume')
+
+    def copy_image_to_volume(self, context, volume, image_service, image_id,
+                             disable_sparse=False):
+        """Refused: the base class would attach the LUN to this host."""
+        raise refusal('Volume from image %s' % image_id, NO_HOST_ATTACH)
+
+    def copy_image_to_encrypted_volume(self, context, volume, image_service,
+                                       image_id, disable_sparse=False):
+        """Refused: the base class would attach the LUN to this host."""
+        raise refusal('Volume from image %s' % image_id, NO_HOST_ATTACH)
+
+    def copy_volume_to_image(self, context, volume, image_service,
+                             image_meta):
+        """Refused: the base class would attach the LUN to this host."""
+        raise refusal('Image from volume %s' % volume.id, NO_HOST_ATTACH)
+
+    def before_volume_copy(self, context, src_vol, dest_vol, remote=None):
+        """Refuse host-assisted migration before anything is attached.
+
+        The manager then deletes the new volume and keeps the old one.
+        """
+        raise refusal('Host-assisted migration of volume %s' % src_vol.id,
+                      NO_HOST_ATTACH)
+
+    def get_backup_device(self, context, backup):
+        """Refused before a temporary snapshot or volume is made."""
+        raise refusal('Backup of volume %s' % backup.volume_id,
+                      NO_HOST_ATTACH)
+
+    def create_volume_from_backup(self, volume, backup):
+        """Refused before a LUN is taken that could not be filled."""
+        raise refusal('Volume from backup %s' % backup.id, NO_HOST_ATTACH)
+
+    def manage_existing(self, volume, existing_ref):
+        """Refused: this version only knows LUNs it has claimed itself."""
+        raise refusal('Managing an existing LUN')
+
+    def manage_existing_get_size(self, volume, existing_ref):
+        """Refused: this version only knows LUNs it has claimed itself."""
+        raise refusal('Managing an existing LUN')
+
+    def get_manageable_volumes(self, cinder_volumes, marker, limit, offset,
+                               sort_keys, sort_dirs):
+        """Refused: this version only knows LUNs it has claimed itself."""
+        raise refusal('Listing manageable LUNs')
+
+    def unmanage(self, volume):
+        """Refused: the ledger would keep a LUN that Cinder has forgotten."""
+        raise refusal('Unmanaging volume %s' % volume.id)
+
+    def manage_existing_snapshot(self, snapshot, existing_ref):
+        """Refused: there are no snapshots."""
+        raise refusal('Managing an existing snapshot')
+
+    def manage_existing_snapshot_get_size(self, snapshot, existing_ref):
+        """Refused: there are no snapshots."""
+        raise refusal('Managing an existing snapshot')
+
+    def get_manageable_snapshots(self, cinder_snapshots, marker, limit,
+                                 offset, sort_keys, sort_dirs):
+        """Refused: there are no snapshots."""
+        raise refusal('Listing manageable snapshots')
+
+    def unmanage_snapshot(self, snapshot):
+        """Refused: there are no snapshots."""
+        raise refusal('Unmanaging a snapshot')
+
+    def create_export_snapshot(self, context, snapshot, connector):
+        """Refused: there are no snapshots."""
+        raise refusal('Export of a snapshot')
+
+    def remove_export_snapshot(self, context, snapshot):
+        """Nothing was exported."""
+
+    def initialize_connection_snapshot(self, snapshot, connector, **kwargs):
+        """Refused: there are no snapshots."""
+        raise refusal('Attaching a snapshot')
+
+    def terminate_connection_snapshot(self, snapshot, connector, **kwargs):
+        """Nothing was connected."""

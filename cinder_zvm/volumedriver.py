@@ -1,0 +1,276 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Cinder's interface to SCSI pools of z/VM.
+
+A volume is one LUN of the pool that a back-end's section names.  The zHCP's
+ledger says which; see doc/source/admin for the way a LUN goes.
+"""
+
+from cinder.common import constants
+from cinder import exception
+from cinder import interface
+from cinder.volume import configuration
+from cinder.volume import driver
+from cinder.volume import volume_utils
+from oslo_config import cfg
+from oslo_log import log as logging
+
+from zvm_common import exceptions
+
+from cinder_zvm import backend
+from cinder_zvm import connection
+from cinder_zvm import errors
+from cinder_zvm import opts
+from cinder_zvm import stats
+from cinder_zvm import unsupported
+from cinder_zvm import volumeop
+
+LOG = logging.getLogger(__name__)
+
+cfg.CONF.register_opts(opts.backend_opts(),
+                       group=configuration.SHARED_CONF_GROUP)
+
+
+@interface.volumedriver
+class ZVMVolumeDriver(unsupported.NotOffered, driver.VolumeDriver):
+    """LUNs of one SCSI pool on one zHCP, for guests of its z/VM LPAR.
+
+    Version history::
+
+        0.1.0 - create, delete, attach and detach of single volumes
+    """
+
+    VERSION = '0.1.0'
+    CI_WIKI_NAME = 'zVM_Volume_CI'
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.configuration.append_config_values(opts.backend_opts())
+        self._backend = None
+        self._volumes = None
+
+    @staticmethod
+    def get_driver_options():
+        """The options of a back-end's section."""
+        return opts.backend_opts()
+
+    # set-up
+
+    def do_setup(self, context):
+        """Check the options and find the zHCP.
+
+        :raises InvalidConfigurationValue: names the option
+        :raises VolumeBackendAPIException: MN or zHCP cannot be used
+        """
+        try:
+            settings = backend.settings(self.configuration)
+        except exceptions.ConfigurationError as err:
+            raise exception.InvalidConfigurationValue(
+                message='Section [%s]: %s'
+                % (self.configuration.config_group, err)) from err
+        self._warn_about_volume_clear()
+        with errors.told('Back-end %s' % self._name()):
+            self._backend = backend.connect(settings,
+                                            'cinder:%s' % self.host)
+        self._volumes = volumeop.VolumeOperations(
+            self._backend.pool,
+            oversize_percent=settings.max_oversize_percent,
+            job_timeout=settings.job_timeout,
+            trust=settings.trust_free_luns)
+
+    def check_for_setup_error(self):
+        """Run the program on the zHCP and read the pool.
+
+        :raises VolumeBackendAPIException: with one text for each mistake
+        """
+        with errors.told('Back-end %s' % self._name()):
+            self._backend.check()
+
+    def _warn_about_volume_clear(self):
+        if (self.configuration.safe_get('volume_clear') == 'none'
+                or self.configuration.safe_get('volume_clear_size')):
+            LOG.warning('Back-end %s: volume_clear and volume_clear_size are '
+                        'not obeyed. A LUN goes to another tenant whole, so '
+                        'it is always wiped whole.', self._name())
+
+    def _name(self):
+        return (self.configuration.safe_get('volume_backend_name')
+                or self.configuration.config_group)
+
+    # create, delete
+
+    @volume_utils.trace
+    def create_volume(self, volume):
+        """Take the best fitting LUN; it is clean when this returns.
+
+        :returns: the model update with provider_id
+        """
+        if volume.encryption_key_id:
+            raise unsupported.refusal(
+                'Encrypted volume %s' % volume.id,
+                'nova-compute on z/VM has no encryptor; use a volume type '
+                'without encryption')
+        with errors.told('Volume %s cannot be created' % volume.id):
+            lun = self._volumes.create(volume.name_id, volume.size)
+        LOG.info('Volume %(volume)s is %(lun)s (%(capacity)s).',
+                 {'volume': volume.id, 'lun': errors.place(lun),
+                  'capacity': lun.capacity})
+        return {'provider_id': volumeop.provider_id(lun)}
+
+    @volume_utils.trace
+    def delete_volume(self, volume):
+        """Wipe the LUN and free it.
+
+        :raises VolumeIsBusy: names the guest that holds it
+        """
+        with errors.told('Volume %s cannot be deleted' % volume.id):
+            freed = self._volumes.delete(volume.name_id)
+        if not freed:
+            LOG.info('Volume %(volume)s has no LUN in pool %(pool)s: nothing '
+                     'to delete.', {'volume': volume.id,
+                                    'pool': self._backend.settings.pool})
+
+    @volume_utils.trace
+    def extend_volume(self, volume, new_size):
+        """Succeed if the LUN is large enough already.
+
+        :param new_size: GiB
+        """
+        with errors.told('Volume %s cannot be extended' % volume.id):
+            self._volumes.extend(volume.name_id, new_size)
+
+    def update_migrated_volume(self, context, volume, new_volume,
+                               original_volume_status):
+        """Let the migrated volume keep the new LUN, known by its name_id."""
+        return {'_name_id': new_volume.name_id,
+                'provider_location': new_volume.provider_location,
+                'provider_id': new_volume.provider_id}
+
+    # stats
+
+    def _update_volume_stats(self):
+        """Read the pool; never raises, a back-end may be down for a while."""
+        view = None
+        try:
+            view = self._backend.pool.view()
+        except Exception as err:
+            # Not only ZvmError: whatever comes out of here would stop the
+            # periodic report, and the scheduler keeps its last, stale one.
+            LOG.error('Back-end %(name)s is down: %(error)s',
+                      {'name': self._name(), 'error': err})
+        self._stats = stats.report(
+            self._identity(), self._backend.settings.pool, view,
+            self.configuration.safe_get('reserved_percentage') or 0)
+
+    def _identity(self):
+        zhcp = str(self._backend.hypervisor.zhcp_hostname)
+        return {
+            'volume_backend_name': self._name(),
+            'vendor_name': 'Open Source',
+            'driver_version': self.VERSION,
+            'storage_protocol': constants.FC,
+            'zvm_zhcp': zhcp,
+            'location_info': '%s:%s:%s' % (type(self).__name__, zhcp,
+                                           self._backend.settings.pool),
+        }
+
+    def get_pool(self, volume):
+        """The only pool of this back-end."""
+        return str(self._backend.settings.pool)
+
+    # attach, detach
+
+    def validate_connector(self, connector):
+        """Accept guests of this back-end's z/VM LPAR only.
+
+        :raises InvalidConnectorException: says what is missing or wrong; the
+            API answers 400 with it
+        """
+        try:
+            self._connector(connector)
+        except exceptions.ZvmError as err:
+            raise exception.InvalidConnectorException(
+                message=str(err)) from err
+
+    def _connector(self, connector):
+        absent = connection.missing_keys(connector)
+        if absent:
+            raise exception.InvalidConnectorException(message=absent)
+        guest = connection.Connector.parse(connector)
+        connection.check_zhcp(guest, self._backend.hypervisor)
+        return guest
+
+    def create_export(self, context, volume, connector):
+        """Nothing to do: the array masks the pool's LUNs beforehand."""
+
+    def ensure_export(self, context, volume):
+        """Nothing to do, and no request that could fail at start-up."""
+
+    def remove_export(self, context, volume):
+        """Nothing to do."""
+
+    @volume_utils.trace
+    def initialize_connection(self, volume, connector, initiator_data=None,
+                              **kwargs):
+        """Tell Nova where the LUN is; changes nothing, may be repeated.
+
+        The attaching itself (ours -> used, dedicating) is Nova's swap on the
+        zHCP, which names the generation told here.
+
+        :returns: connection_info, JSON types only
+        """
+        with errors.told('Volume %s cannot be attached' % volume.id):
+            guest = self._connector(connector)
+            lun = self._volumes.find(volume.name_id)
+            connection.check_state(guest, lun)
+            settings = self._backend.settings
+            connection.check_devices(guest, lun, settings.fcp_list,
+                                     settings.zhcp_fcp_list)
+            return connection.connection_info(lun, guest,
+                                              self._backend.hypervisor)
+
+    @volume_utils.trace
+    def terminate_connection(self, volume, connector, force=False, **kwargs):
+        """Nothing to undo here: nova-compute gave the LUN back before.
+
+        A LUN that is still used stays so, forced or not: the guest's kernel
+        may write to it.  Only the compute host that holds it, or an operator
+        who has proved the guest logged off, takes it away.
+
+        :param connector: None means all connections
+        """
+        if connector is None or force:
+            self._warn_if_used(volume)
+
+    def _warn_if_used(self, volume):
+        try:
+            lun = self._volumes.find(volume.name_id)
+        except Exception as err:
+            LOG.warning('Volume %(volume)s: whether a guest still uses its '
+                        'LUN is not known: %(error)s',
+                        {'volume': volume.id, 'error': err})
+            return
+        if lun.state == 'used':
+            LOG.warning('Forced detach: %s', errors.busy(lun).msg)
+
+    # start-up
+
+    def update_provider_info(self, volumes, snapshots):
+        """Fill provider_ids that a killed create did not save.
+
+        An exception here would stop cinder-volume.
+
+        :returns: (list of updates or None, None)
+        """
+        lacking = [volume for volume in volumes if not volume.provider_id]
+        if not lacking:
+            return None, None
+        try:
+            known = {str(lun.volume_id): lun
+                     for lun in self._backend.pool.view().luns
+                     if lun.volume_id}
+        except Exception as err:
+            LOG.warning('provider_ids are not filled in: %s', err)
+            return None, None
+        return [{'id': volume.id,
+                 'provider_id': volumeop.provider_id(known[volume.name_id])}
+                for volume in lacking if volume.name_id in known], None

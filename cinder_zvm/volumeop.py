@@ -1,0 +1,244 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What becomes of a LUN when Cinder creates, extends or deletes a volume.
+
+The zHCP's ledger decides; here is what Cinder's driver asks of it and in
+which order.  Nothing is kept in memory between two calls: a cinder-volume
+that was killed finds everything in the ledger again.
+"""
+
+import time
+import uuid
+
+from oslo_log import log as logging
+
+from zvm_common import exceptions
+from zvm_common import model
+
+from cinder_zvm import errors
+
+LOG = logging.getLogger(__name__)
+
+# How often an operation reads the state anew after somebody else changed it
+# or an answer was lost.  Every further try costs round trips of seconds.
+_TRIES = 3
+
+# A wipe may take hours; the MN or the zHCP may be away for as long as this
+# in all before waiting for it is given up.  The wipe goes on meanwhile.
+_OUTAGES = 20
+_PAUSE = 30
+
+
+def provider_id(lun):
+    """What Cinder's database keeps of a LUN.
+
+    It serves humans and audits.  The driver itself finds a LUN by the
+    volume's id, so that a create that died before it was saved is found too.
+
+    :param lun: LunState
+    :returns: ``OPERATION-ID:WWPN+WWPN:LUN``
+    """
+    return '%s:%s:%s' % (lun.operation_id,
+                         '+'.join(str(wwpn) for wwpn in lun.wwpns), lun.lun)
+
+
+class VolumeOperations:
+    """LUN operations of one back-end.
+
+    :param pool: zvm_common.pool.Pool
+    :param oversize_percent: how much larger than asked a LUN may be
+    :param job_timeout: seconds that one wipe may take
+    :param trust: hand out free LUNs without wiping them first
+    """
+
+    def __init__(self, pool, oversize_percent, job_timeout, trust=False):
+        self.pool = pool
+        self.oversize_percent = oversize_percent
+        self.job_timeout = job_timeout
+        self.trust = trust
+
+    # create
+
+    def create(self, volume_id, gib):
+        """Claim the best fitting LUN, clean and ours when this returns.
+
+        :param volume_id: the volume's name_id
+        :param gib: size in GiB
+        :returns: LunState
+        :raises ZvmError: nothing is left behind: Cinder reschedules a failed
+            create without a delete
+        """
+        for left in reversed(range(_TRIES)):
+            lun = self._claim(volume_id, gib)
+            try:
+                return self._prepared(lun)
+            except exceptions.WipeFailed as err:
+                # That LUN is set aside and no longer this volume's.
+                if not left:
+                    raise
+                LOG.warning('Another LUN is tried for volume %(volume)s: '
+                            '%(error)s',
+                            {'volume': volume_id, 'error': err})
+            except Exception:
+                self._give_back(volume_id)
+                raise
+
+    def _claim(self, volume_id, gib):
+        minimum = model.Capacity.from_gib(gib)
+        maximum = model.Capacity(
+            minimum.bytes * (100 + self.oversize_percent) // 100)
+        try:
+            return self.pool.claim(volume_id, str(uuid.uuid4()), minimum,
+                                   maximum, trust=self.trust)
+        except exceptions.NoSuitableLun as err:
+            raise self._none_fits(err, minimum, maximum) from err
+        except exceptions.OutcomeUnknown as err:
+            LOG.warning('Claim for volume %(volume)s: %(error)s',
+                        {'volume': volume_id, 'error': err})
+            lun = self.pool.look(volume_id)
+            if lun is None:
+                raise
+            return lun
+
+    def _none_fits(self, err, minimum, maximum):
+        """The refusal, with the figures an operator needs."""
+        try:
+            largest = _gib(model.Capacity(int(err.fields['largest'])))
+        except (KeyError, ValueError):
+            largest = '?'
+        return exceptions.NoSuitableLun(
+            'Pool %s has no free LUN of %s to %s GiB '
+            '(zvm_max_oversize_percent is %s); its largest free LUN has %s '
+            'GiB' % (self.pool.name, _gib(minimum), _gib(maximum),
+                     self.oversize_percent, largest),
+            code=err.code, fields=err.fields)
+
+    def _prepared(self, lun):
+        if lun.state == 'preparing':
+            LOG.info('%(lun)s is wiped before volume %(volume)s gets it.',
+                     {'lun': errors.place(lun), 'volume': lun.volume_id})
+            lun = self._wait(lun.volume_id)
+        if lun is None or lun.state != 'ours':
+            raise exceptions.LunBusy(
+                'The LUN is %s and not ready for the volume'
+                % (lun.state if lun else 'gone'),
+                advice='Create the volume again.')
+        return lun
+
+    def _give_back(self, volume_id):
+        """Undo a create; its own failure must not hide the first one."""
+        try:
+            self._release(volume_id)
+        except Exception as err:
+            LOG.error('The LUN taken for volume %(volume)s could not be '
+                      'given back to pool %(pool)s: %(error)s Deleting the '
+                      'volume tries again; if Cinder creates it elsewhere, '
+                      'the LUN stays reserved until an audit.',
+                      {'volume': volume_id, 'pool': self.pool.name,
+                       'error': err})
+
+    # delete
+
+    def delete(self, volume_id):
+        """Wipe the volume's LUN and free it.
+
+        Finds a wipe that a killed cinder-volume had started and waits for it.
+
+        :param volume_id: the volume's name_id
+        :returns: False when the ledger knew no such volume
+        :raises VolumeIsBusy: a guest holds it
+        :raises ZvmError: the LUN is not free: wiping, quarantined or unknown
+        """
+        lun = self.pool.look(volume_id)
+        if lun is None:
+            return False
+        if lun.state == 'preparing':
+            # Its create was killed; the wipe that prepares it ends first.
+            lun = self._wait(volume_id)
+        if self._release(volume_id, lun) is not None:
+            self._wait(volume_id)
+        return True
+
+    def _release(self, volume_id, lun=None):
+        """See that a wipe runs, after which the LUN is free.
+
+        :param lun: its LunState when just read
+        :returns: LunState, or None when nothing is left to release
+        """
+        for left in reversed(range(_TRIES)):
+            lun = lun or self.pool.look(volume_id)
+            if lun is None:
+                return None
+            self._refuse_unreleasable(lun)
+            if lun.state in ('wiping', 'freeing'):
+                return lun
+            try:
+                return self.pool.release(volume_id, lun.generation)
+            except exceptions.VolumeUnknown:
+                return None
+            except (exceptions.StaleGeneration, exceptions.LunBusy,
+                    exceptions.OutcomeUnknown) as err:
+                LOG.warning('Release of volume %(volume)s: %(error)s',
+                            {'volume': volume_id, 'error': err})
+                if not left:
+                    raise
+                lun = None
+
+    @staticmethod
+    def _refuse_unreleasable(lun):
+        if lun.state == 'used':
+            raise errors.busy(lun)
+        if lun.state == 'quarantined':
+            raise exceptions.Quarantined(
+                '%s is in quarantine: %s' % (errors.place(lun), lun.why))
+
+    def _wait(self, volume_id):
+        """Wait for the wipe, through outages of the MN and the zHCP.
+
+        :returns: LunState when the LUN is ours, None when it was freed
+        :raises WipeFailed: it is in quarantine
+        :raises OutcomeUnknown: the time is over and the wipe goes on
+        """
+        end = time.monotonic() + self.job_timeout
+        for left in reversed(range(_OUTAGES)):
+            seconds = max(1, int(end - time.monotonic()))
+            try:
+                return self.pool.wait(volume_id, seconds)
+            except (exceptions.TryLater, exceptions.OutcomeUnknown) as err:
+                if not left or time.monotonic() >= end:
+                    raise
+                LOG.warning('Waiting for the wipe of volume %(volume)s: '
+                            '%(error)s',
+                            {'volume': volume_id, 'error': err})
+                time.sleep(_PAUSE)
+
+    # look
+
+    def find(self, volume_id):
+        """The LUN of a volume.
+
+        :raises VolumeUnknown: the ledger knows none
+        """
+        lun = self.pool.look(volume_id)
+        if lun is None:
+            raise exceptions.VolumeUnknown(
+                'The ledger knows no LUN of volume %s in pool %s'
+                % (volume_id, self.pool.name))
+        return lun
+
+    def extend(self, volume_id, gib):
+        """Succeed if the LUN has the new size already.
+
+        :param gib: new size in GiB
+        :raises NoSuitableLun: it has not; this version moves no data
+        """
+        lun = self.find(volume_id)
+        if lun.size < model.Capacity.from_gib(gib):
+            raise exceptions.NoSuitableLun(
+                '%s has %s GiB and cannot grow to %s GiB'
+                % (errors.place(lun), _gib(lun.size), gib),
+                advice='Create a larger volume and copy the data inside a '
+                       'guest; this version moves no data to a larger LUN.')
+
+
+def _gib(capacity):
+    return '%.2f' % (capacity.bytes / 1024 ** 3)
