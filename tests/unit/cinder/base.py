@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A driver with a real Configuration in front of a fake pool."""
+
+import types
+
+from cinder.volume import configuration
+from cinder.volume import driver
+import fixtures
+from oslo_config import cfg
+from oslo_config import fixture as config_fixture
+import testtools
+
+from cinder_zvm import backend
+from cinder_zvm import opts
+from cinder_zvm import volumedriver
+from tests.unit.cinder import fakes
+
+GROUP = 'zvmssio1'
+OPTIONS = {
+    'zvm_xcat_server': 'mn.example.com', 'zvm_xcat_username': 'admin',
+    'zvm_xcat_password': 'secret', 'zvm_scsi_pool': 'zpool1',
+    'zvm_fcp_list': '3B00-3B0D;3C00-3C0D',
+    'zvm_zhcp_fcp_list': '3B0E;3C0E', 'volume_backend_name': GROUP,
+    'zvm_max_oversize_percent': 100,
+}
+
+
+class DriverTestCase(testtools.TestCase):
+    """self.driver is set up; self.pool is its pool."""
+
+    options = {}
+    sizes = (10, 10, 12, 20)
+    clean = True
+
+    def setUp(self):
+        super().setUp()
+        self.log = self.useFixture(fixtures.FakeLogger(format='%(message)s'))
+        self.pool = fakes.FakePool(self.sizes, self.clean)
+        self.hypervisor = types.SimpleNamespace(
+            name='host1', zhcp_hostname='zhcp1.example.com',
+            zhcp_node='zhcp1')
+        self.connect_error = None
+        self.useFixture(fixtures.MonkeyPatch('cinder_zvm.volumeop._PAUSE',
+                                             0))
+        self.useFixture(fixtures.MonkeyPatch('cinder_zvm.backend.connect',
+                                             self._connect))
+        self.driver = self.make_driver(**self.options)
+        self.driver.do_setup(None)
+
+    def make_driver(self, **changes):
+        """A driver that is not set up; an option of None is left out."""
+        config = self.useFixture(config_fixture.Config(cfg.CONF))
+        section = configuration.Configuration(
+            driver.volume_opts + opts.backend_opts(), config_group=GROUP)
+        for option in opts.backend_opts():
+            cfg.CONF.clear_override(option.name, group=GROUP)
+        for name, value in dict(OPTIONS, **changes).items():
+            if value is not None:
+                config.config(group=GROUP, **{name: value})
+        return volumedriver.ZVMVolumeDriver(configuration=section,
+                                            host='demo@' + GROUP)
+
+    def _connect(self, settings, scope):
+        self.settings, self.scope = settings, scope
+        if self.connect_error:
+            raise self.connect_error
+        self.zhcp = FakeZhcp()
+        return backend.Backend(settings, self.hypervisor, self.zhcp,
+                               self.pool)
+
+
+class FakeZhcp:
+
+    def __init__(self):
+        self.error = None
+
+    def hello(self):
+        if self.error:
+            raise self.error

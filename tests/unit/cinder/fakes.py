@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A pool on a zHCP that needs neither, and the objects around it."""
+
+import dataclasses
+import types
+import uuid
+
+from zvm_common import exceptions
+from zvm_common import model
+from zvm_common import pool
+
+VOLUME = '11111111-2222-4333-8444-555555555555'
+INSTANCE = 'aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee'
+WWPNS = ('5005076303000001', '5005076303000002')
+
+
+def lun_state(number, gib, **values):
+    """A LUN of the pool, behind two ports, for devices on two CHPIDs."""
+    fields = {
+        'pool': 'zpool1', 'state': 'free', 'generation': 0, 'clean': True,
+        'wwpns': tuple(model.Wwpn(wwpn) for wwpn in WWPNS),
+        'lun': model.Lun('4011%04x00000000' % (0x4000 + number)),
+        'capacity': model.Capacity.from_gib(gib),
+        'ranges': model.DeviceRanges.parse('3B00-3B0F;3C00-3C0F')}
+    return pool.LunState(**dict(fields, **values))
+
+
+class FakePool:
+    """Stateful: claims, releases and waits change its LUNs.
+
+    ``before[name]`` and ``after[name]`` are lists of exceptions that the
+    method of that name raises, one a call, before or after it took effect: an
+    exception after it is an answer that was lost.  A function is called
+    instead, as another actor that comes between; None means nothing.
+    """
+
+    name = 'zpool1'
+
+    def __init__(self, sizes=(10, 10, 12, 20), clean=True):
+        self.luns = {}
+        for number, gib in enumerate(sizes):
+            lun = lun_state(number, gib, clean=clean)
+            self.luns[lun.lun] = lun
+        self.before = {}
+        self.after = {}
+        self.calls = []
+
+    # for tests
+
+    def change(self, which, **values):
+        """Replace fields of a LUN, given as LunState or Lun."""
+        number = getattr(which, 'lun', which)
+        self.luns[number] = dataclasses.replace(self.luns[number], **values)
+        return self.luns[number]
+
+    def of(self, volume_id):
+        return next((lun for lun in self.luns.values()
+                     if lun.volume_id == volume_id), None)
+
+    def states(self):
+        return sorted(lun.state for lun in self.luns.values())
+
+    def count(self, name):
+        return sum(call == name for call in self.calls)
+
+    def _enter(self, name):
+        self.calls.append(name)
+        self._fail(self.before, name)
+
+    def _leave(self, name, value):
+        self._fail(self.after, name)
+        return value
+
+    @staticmethod
+    def _fail(plan, name):
+        planned = plan.get(name)
+        error = planned.pop(0) if planned else None
+        if callable(error):
+            error()
+        elif error is not None:
+            raise error
+
+    # the Pool of zvm_common
+
+    def check(self):
+        self._enter('check')
+
+    def view(self):
+        self._enter('view')
+        return pool.PoolView(tuple(self.luns.values()))
+
+    def look(self, volume_id):
+        self._enter('look')
+        return self.of(volume_id)
+
+    def claim(self, volume_id, operation_id, minimum, maximum, trust=False):
+        self._enter('claim')
+        mine = self.of(volume_id)
+        if mine is None:
+            mine = self._take(volume_id, operation_id, minimum, maximum,
+                              trust)
+        elif mine.state not in ('ours', 'preparing'):
+            raise exceptions.LunBusy('state=%s' % mine.state)
+        return self._leave('claim', mine)
+
+    def _take(self, volume_id, operation_id, minimum, maximum, trust):
+        fitting = sorted(
+            (lun for lun in self.luns.values() if lun.state == 'free'
+             and minimum <= lun.capacity <= maximum),
+            key=lambda lun: (lun.capacity, not lun.clean))
+        if not fitting:
+            free = [lun.capacity.bytes for lun in self.luns.values()
+                    if lun.state == 'free']
+            raise exceptions.NoSuitableLun(
+                'none', code='nolun',
+                fields={'largest': str(max(free, default=0))})
+        ready = fitting[0].clean or trust
+        return self.change(
+            fitting[0], state='ours' if ready else 'preparing',
+            volume_id=volume_id, operation_id=operation_id, clean=False,
+            generation=fitting[0].generation + 1)
+
+    def release(self, volume_id, generation):
+        self._enter('release')
+        lun = self.of(volume_id)
+        if lun is None:
+            raise exceptions.VolumeUnknown('volume=%s' % volume_id)
+        if lun.state == 'used':
+            raise exceptions.LunBusy('state=used')
+        if lun.state == 'preparing':
+            raise exceptions.LunBusy('the LUN is being prepared')
+        if lun.state != 'wiping':
+            if lun.generation != generation:
+                raise exceptions.StaleGeneration('generation')
+            lun = self.change(lun, state='wiping',
+                              generation=lun.generation + 1)
+        return self._leave('release', lun)
+
+    def wait(self, volume_id, timeout):
+        self._enter('wait')
+        lun = self.of(volume_id)
+        if lun is None:
+            return None
+        if lun.why:
+            self.change(lun, state='quarantined', volume_id=None)
+            raise exceptions.WipeFailed(lun.why)
+        if lun.job == 'slow':
+            raise exceptions.OutcomeUnknown('The wipe goes on')
+        if lun.state == 'wiping':
+            self.change(lun, state='free', volume_id=None, clean=True,
+                        operation_id=None)
+            return self._leave('wait', None)
+        return self._leave('wait', self.change(
+            lun, state='ours', generation=lun.generation + 1))
+
+
+def volume(size=10, name_id=VOLUME, **values):
+    """A volume as a driver sees it; its id is never the LUN's name."""
+    fields = {'id': str(uuid.uuid4()), 'name_id': name_id, 'size': size,
+              'encryption_key_id': None, 'provider_id': None,
+              'provider_location': None}
+    return types.SimpleNamespace(**dict(fields, **values))
+
+
+def connector(**changes):
+    """What the Nova extension sends; None removes a key."""
+    found = {
+        'platform': 's390x', 'os_type': 'linux', 'host': 'compute1',
+        'ip': '10.0.0.1', 'multipath': True,
+        'wwpns': ['c05076ffe5000000', 'c05076ffe5000010'], 'wwnns': [],
+        'instance': INSTANCE, 'zvm_zhcp': 'zhcp1.example.com',
+        'zvm_hypervisor': 'host1', 'zvm_userid': 'LNX00001',
+        'zvm_fcp': ['3B00', '3C00']}
+    found.update(changes)
+    return {key: value for key, value in found.items() if value is not None}

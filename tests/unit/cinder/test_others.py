@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Extend, provider info, and all that is not offered."""
+
+from cinder import exception
+
+from cinder_zvm import opts
+from cinder_zvm import unsupported
+from tests.unit.cinder import base
+from tests.unit.cinder import fakes
+from zvm_common import exceptions
+
+
+class ExtendTest(base.DriverTestCase):
+
+    sizes = (12,)
+
+    def setUp(self):
+        super().setUp()
+        self.volume = fakes.volume(10)
+        self.driver.create_volume(self.volume)
+
+    def test_within_the_lun(self):
+        self.driver.extend_volume(self.volume, 12)
+
+    def test_beyond_the_lun(self):
+        error = self.assertRaises(exception.VolumeBackendAPIException,
+                                  self.driver.extend_volume, self.volume, 13)
+        self.assertIn('12.00 GiB', str(error))
+        self.assertEqual(['ours'], self.pool.states())
+
+
+class ProviderInfoTest(base.DriverTestCase):
+
+    def test_fills_what_a_killed_create_did_not_save(self):
+        update = self.driver.create_volume(fakes.volume(10))
+        volumes = [fakes.volume(10), fakes.volume(1, fakes.INSTANCE),
+                   fakes.volume(1, 'x', provider_id='there')]
+        updates, snapshots = self.driver.update_provider_info(volumes, [])
+        self.assertEqual([dict(update, id=volumes[0].id)], updates)
+        self.assertIsNone(snapshots)
+
+    def test_nothing_lacking_no_request(self):
+        volumes = [fakes.volume(provider_id='there')]
+        self.assertEqual((None, None),
+                         self.driver.update_provider_info(volumes, []))
+        self.assertEqual([], self.pool.calls)
+
+    def test_never_raises(self):
+        for error in (exceptions.ZhcpDown('down'), KeyError('surprise')):
+            self.pool.before['view'] = [error]
+            self.assertEqual((None, None), self.driver.update_provider_info(
+                [fakes.volume()], []))
+
+    def test_migrated(self):
+        new = fakes.volume(10, fakes.INSTANCE, provider_id='p')
+        self.assertEqual(
+            {'_name_id': fakes.INSTANCE, 'provider_location': None,
+             'provider_id': 'p'},
+            self.driver.update_migrated_volume(None, fakes.volume(), new,
+                                               'available'))
+
+
+class NotOfferedTest(base.DriverTestCase):
+
+    def test_each_is_refused_in_words_without_a_request(self):
+        volume = fakes.volume(volume_id='v')
+        for name, count in (
+                ('create_snapshot', 1), ('create_volume_from_snapshot', 2),
+                ('revert_to_snapshot', 3), ('create_cloned_volume', 2),
+                ('copy_image_to_volume', 4),
+                ('copy_image_to_encrypted_volume', 4),
+                ('copy_volume_to_image', 4), ('before_volume_copy', 3),
+                ('get_backup_device', 2), ('create_volume_from_backup', 2),
+                ('manage_existing', 2), ('manage_existing_get_size', 2),
+                ('get_manageable_volumes', 6), ('unmanage', 1),
+                ('manage_existing_snapshot', 2),
+                ('manage_existing_snapshot_get_size', 2),
+                ('get_manageable_snapshots', 6), ('unmanage_snapshot', 1),
+                ('create_export_snapshot', 3),
+                ('initialize_connection_snapshot', 2)):
+            error = self.assertRaises(
+                exception.VolumeBackendAPIException,
+                getattr(self.driver, name), *[volume] * count)
+            self.assertTrue(
+                'not supported by this version' in str(error)
+                or unsupported.NO_HOST_ATTACH in str(error), name)
+        self.assertEqual([], self.pool.calls)
+
+    def test_a_refused_snapshot_can_be_deleted(self):
+        self.assertIsNone(self.driver.delete_snapshot(fakes.volume()))
+
+    def test_an_image_is_no_clone(self):
+        self.assertEqual((None, False), self.driver.clone_image(
+            None, None, None, None, None))
+
+    def test_migration_and_retype_are_left_to_the_manager(self):
+        self.assertEqual((False, None),
+                         self.driver.migrate_volume(None, None, None))
+        self.assertEqual((False, None), self.driver.retype(
+            None, None, None, None, None))
+
+
+class OptionsTest(base.DriverTestCase):
+
+    def test_listed_for_sample_files(self):
+        (group, options), = opts.list_opts()
+        self.assertEqual('backend_defaults', group)
+        self.assertIn('zvm_scsi_pool', [opt.name for opt in options])
