@@ -35,13 +35,18 @@ class Zhcp:
 
     :param hypervisor: zvm_common.xcat.hypervisor.Hypervisor
     :param scope: who we are in the ledger's records (see :meth:`scope_name`)
+
+    Every call raises ZhcpDown when the MN cannot log in to the zHCP.
     """
 
     def __init__(self, hypervisor, scope):
         self.hypervisor = hypervisor
         self.scope = self.scope_name(scope)
-        node = guest.Node(hypervisor.session, hypervisor.zhcp_node)
-        self._remote = call.Remote(node, program.zhcp())
+        node = guest.Node(hypervisor.session, hypervisor.zhcp_node,
+                          unreachable=exceptions.ZhcpDown)
+        remote = call.Remote(node, program.zhcp())
+        #: Run a verb: :meth:`zvm_common.remote.call.Remote.call`
+        self.call = remote.call
 
     @staticmethod
     def scope_name(text):
@@ -53,20 +58,6 @@ class Zhcp:
     def name(self):
         """Host name of the zHCP, as the MN's zvm table has it."""
         return str(self.hypervisor.zhcp_hostname)
-
-    def call(self, verb, *args, **kwargs):
-        """Run a verb: :meth:`zvm_common.remote.call.Remote.call`.
-
-        :raises ZhcpDown: when the MN cannot log in to the zHCP
-        """
-        try:
-            return self._remote.call(verb, *args, **kwargs)
-        except exceptions.GuestUnreachable as e:
-            if e.code == 'off':
-                raise
-            raise exceptions.ZhcpDown(
-                'The zHCP %s (node %s) does not answer: %s'
-                % (self.name, self.hypervisor.zhcp_node, e.message)) from e
 
     def hello(self):
         """Check that the program can work there.

@@ -76,11 +76,16 @@ guest_is_off() { # CP knows no such user, or only as logged off
     return 1
 }
 
-undedicate() { # undedicate USERID DEVICE: gone in both halves, or failure
+# Gone in both halves, or failure with the first refusal in s_...
+undedicate() { # undedicate USERID DEVICE
+    u_rc='' u_rs='' u_out=
     [ "$(cp_holder "$2")" != "user:$1" ] ||
-        smapi Image_Device_Undedicate -T "$1" -v "$2"
+        smapi Image_Device_Undedicate -T "$1" -v "$2" ||
+        u_rc=$s_rc u_rs=$s_rs u_out=$s_out
     [ "$(directory_has "$1" "$2")" != yes ] ||
-        smapi Image_Device_Undedicate_DM -T "$1" -v "$2"
+        smapi Image_Device_Undedicate_DM -T "$1" -v "$2" ||
+        { [ -n "$u_out" ] || u_rc=$s_rc u_rs=$s_rs u_out=$s_out; }
+    s_rc=$u_rc s_rs=$u_rs s_out=${u_out:-it is still there}
     case $(directory_has "$1" "$2") in no | gone) ;; *) return 1 ;; esac
     case $(cp_holder "$2") in "user:$1" | unknown) return 1 ;; esac
 }
@@ -150,7 +155,7 @@ pick_devices() { # pick_devices PATHS RANGES ZHCP-USERID
     all=$(wwpn_query "$3")
     [ -n "$all" ] || refuse smapi "function=System_WWPN_Query device= rc= \
 rs= text=$(text "no FCP devices are listed for $3")"
-    taken=$(cd "$FCPS" && echo ????; line_channels)
+    taken="$(cd "$FCPS" && echo ????) $(line_channels)"
     picked=$(printf '%s\n' "$all" | awk -v ranges="$2" -v taken=" $taken " \
         -v paths="$1" '
     function hex(s,   i, n) {

@@ -104,9 +104,10 @@ class LocalZhcp(fixtures.Fixture):
         hypervisor = types.SimpleNamespace(
             session=None, zhcp_node='zhcp1', zhcp_userid='ZHCP1',
             zhcp_hostname='zhcp1.example.com', name='host1')
-        self.zhcp = zhcp.Zhcp(hypervisor, 'test')
-        self.zhcp._remote.node = self
         self.name = 'zhcp1'
+        self.useFixture(fixtures.MonkeyPatch(
+            'zvm_common.xcat.guest.Node', lambda *args, **kwargs: self))
+        self.zhcp = zhcp.Zhcp(hypervisor, 'test')
 
     def _shell_first(self):
         # "sh" is the shell under test; with busybox all it has comes first
