@@ -13,10 +13,9 @@ from zvm_common import model
 
 LOG = logging.getLogger(__name__)
 
-# The request did not reach the guest's program, or it refused to begin.
+# The request did not reach the program.
 _NOT_BEGUN = (exceptions.TryLater, exceptions.ConfigurationError,
               exceptions.InvalidValue)
-_UNKNOWN = (exceptions.OutcomeUnknown, exceptions.BadAnswer)
 _BETWEEN_TRIES = 5  # seconds, for a guest that still boots
 
 
@@ -45,23 +44,21 @@ class Attachment:
         :param patience: seconds to wait for a guest that still boots
         :returns: LunState, tuple of paths, AttachedDisk
         """
-        self._define_node()
+        # Guests made by the Cloud Connector are no xCAT nodes. The definition
+        # is the guest's, not the volume's: it is removed with the guest.
+        self._platform.define_node(self._node, self._userid)
         lun = self._take()
         paths = guestdisk.paths_of(lun.devices, lun.wwpns, lun.lun)
         return lun, paths, self._configure(lun, paths, patience)
-
-    def _define_node(self):
-        """Guests made by the Cloud Connector are no xCAT nodes."""
-        if self._platform.define_node(self._node, self._userid):
-            self._undo.by('remove the node', self._platform.remove_node,
-                          self._node)
 
     def _take(self):
         """Swap ours to used by this guest, FCP devices dedicated."""
         request = self._request()
         try:
             lun = self._platform.devices.attach(request)
-        except _UNKNOWN as err:
+        except _NOT_BEGUN + (exceptions.Refused,):
+            raise
+        except Exception as err:
             LOG.warning('Attaching volume %s: %s Looking what became of it',
                         self._wanted.volume_id, err)
             return self._take_again(request)

@@ -5,7 +5,6 @@ import shlex
 
 from zvm_common import fcp
 from zvm_common import guestdisk
-from zvm_common import model
 from zvm_common import pool
 from zvm_common.xcat import guest
 from zvm_common.xcat import hypervisor
@@ -68,17 +67,17 @@ class Platform:
         return pool.Pool(self._zhcp, 'any').look(volume_id)
 
     def define_node(self, name, userid):
-        """The guest's node on the management node.
+        """The guest's node on the management node, which may be there.
 
-        :returns: whether it was made now
+        :raises ConfigurationError: a node of that name stands for another
+            guest: what is sent to it would reach the wrong one
         """
-        return guest.define_node(
-            self._session, name, self.hypervisor.zhcp_hostname, userid,
-            model.NODE_GROUP)
+        guest.define_node(self._session, name,
+                          self.hypervisor.zhcp_hostname, userid)
 
     def remove_node(self, name):
         """Remove the definition, if it is ours; the guest is not touched."""
-        guest.remove_node(self._session, name, model.NODE_GROUP)
+        guest.remove_node(self._session, name)
 
     def guest(self, node):
         """The disks of a guest: :class:`zvm_common.guestdisk.GuestDisk`."""
@@ -89,7 +88,7 @@ class Platform:
 
         xCAT's power state says "off" as soon as a logoff was asked for.
         """
-        zhcp_node = guest.Node(self._session, self.hypervisor.zhcp_node)
-        result = zhcp_node.run(_QUERY % {'user': shlex.quote(str(userid))})
+        result = self.hypervisor.zhcp.run(
+            _QUERY % {'user': shlex.quote(str(userid))}, idempotent=True)
         said = (result.stdout + result.stderr).split('\n')
         return sum(_LOGGED_OFF in line for line in said) == 2

@@ -105,9 +105,11 @@ class FakeLpar:
 
     @property
     def state(self):
-        """All that an undo must restore; generations only go up."""
+        """All that an undo must restore.
+
+        Generations only go up, and the node is the guest's, not the volume's.
+        """
         return (
-            dict(self.nodes),
             {volume: (lun.state, lun.instance, lun.devices)
              for volume, lun in self.luns.items()},
             {node: {volume: set(paths)
@@ -125,9 +127,7 @@ class FakeLpar:
 
     def define_node(self, name, userid):
         def effect():
-            new = str(name) not in self.nodes
             self.nodes[str(name)] = str(userid)
-            return new
         return self.act('define_node', effect, name)
 
     def remove_node(self, name):
@@ -276,3 +276,44 @@ class FakeDevices:
         if not self._users(instance_uuid):
             self._lpar.free += self._lpar.held.pop(instance_uuid, [])
         return lun, ''
+
+
+class FakeConnector:
+    """In place of ``nova.virt.zvm.utils.ConnectorClient``.
+
+    ``guests`` are the userids it lists, ``calls`` what it was asked.
+    """
+
+    def __init__(self, url=None, ca_file=None):
+        self.guests = set()
+        self.calls = []
+        self.before = {}  # name of a call -> function run first
+
+    def call(self, name, *args, **kwargs):
+        self.calls.append(name)
+        if name in self.before:
+            self.before[name]()
+        return getattr(self, '_' + name, lambda *a, **k: None)(*args,
+                                                               **kwargs)
+
+    def _host_get_info(self):
+        return {'hypervisor_hostname': 'HOST1', 'vcpus': 8, 'vcpus_used': 0,
+                'memory_mb': 16384, 'memory_mb_used': 0, 'disk_total': 100,
+                'disk_used': 0, 'disk_available': 100, 'cpu_info': {},
+                'hypervisor_type': 'zvm', 'hypervisor_version': 730,
+                'ipl_time': 'IPL at 03/13/26'}
+
+    def _guest_list(self):
+        return sorted(self.guests)
+
+    def _image_query(self, imagename):
+        return [{'imagename': imagename}]
+
+    def _image_get_root_disk_size(self, name):
+        return '3338'
+
+    def _guest_create(self, name, vcpus, memory, disk_list):
+        self.guests.add(name.upper())
+
+    def _guest_delete(self, name):
+        self.guests.remove(name.upper())
