@@ -20,7 +20,8 @@ class LunState:
 
     ``capacity`` is what the line says, ``real`` what the disk itself said (or
     None); ``userid``, ``node``, ``instance``, ``attachment``, ``host`` and
-    ``devices`` are set while it is used. ``drift`` says how the line differs
+    ``devices`` are set while it is used. ``operation_id`` is that of the claim
+    or attach that made it what it is. ``drift`` says how the line differs
     from the record, '' when it does not. ``job`` is '', 'runs' or 'dead'.
     """
 

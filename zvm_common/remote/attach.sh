@@ -24,7 +24,7 @@ verb_attach() {
     foreign_user && refuse busy "$(row) text=$(text "$foreign")"
     guest_is_off "$5" && refuse off "guest=$5 text=$(text "$q_out")"
     check_devices "$4" "$5"
-    r_state=used r_before=ours r_gen=$((r_gen + 1)) r_phase=dedicate
+    r_state=used r_before=ours r_gen=$((r_gen + 1)) r_op=$OP r_phase=dedicate
     r_attachment=$3 r_instance=$4 r_guest=$5 r_node=$6 r_host=$7
     r_fcp=$attach_devices
     save_lun
