@@ -1,16 +1,34 @@
 # SPDX-License-Identifier: Apache-2.0
 """A Linux in a guest: a folder as its root, in which real commands run."""
 import dataclasses
+import os
+import threading
+import uuid
+
+from xcat_simulator.machine import cio
+from xcat_simulator.machine import distro
+from xcat_simulator.machine import kernel
+from xcat_simulator.machine import model
+from xcat_simulator.machine import multipath
+from xcat_simulator.machine import persistent
+from xcat_simulator.machine import process
+from xcat_simulator.machine import rootfs
+from xcat_simulator.machine import toolserver
+from xcat_simulator.machine import udev
+from xcat_simulator.machine import usage
+
+# execve's limit for one argument (MAX_ARG_STRLEN), its final NUL included.
+ARGUMENT_LIMIT = 131072
 
 
 @dataclasses.dataclass
 class LinuxOptions:
     """How a node is: everything a world may say about its Linux.
 
-    distro: rhel7 rhel8 rhel9 sles12 sles15 ubuntu20 ubuntu22 ubuntu24
+    distro: rhel7 rhel8 rhel9 rhel10 sles12 sles15 ubuntu20 ubuntu22 ubuntu24
     lun_scan: zfcp.allow_lun_scan at boot, unless configured persistently
     missing: names of tools that are not installed ('chzdev', 'blkdiscard')
-    user: who a command runs as; not root: tools want sudo
+    user: who a command runs as; not root: device tools want sudo
     sudo: may that user use `sudo -n`
     multipath: does multipathd make maps of disks with two paths or more
     udev_delay: seconds until links in dev/disk and maps appear
@@ -37,31 +55,136 @@ class Linux:
         if isinstance(options, str):
             options = LinuxOptions(distro=options)
         self.vm = vm
-        self.folder = folder
+        self.folder = os.path.realpath(folder)
         self.options = options
+        self.distro = distro.find(options.distro)
+        self.engine = vm.lpar.engine
+        self.storage = vm.lpar.storage
+        self.lock = threading.RLock()
         self.running = False
+        self.boot_id = None
+        self.blacklist = cio.Blacklist()
+        self.kernel = kernel.Kernel(self)
+        self.udev = udev.Udev(self, options.udev_delay)
+        self.multipath = multipath.Multipath(self, options.multipath)
+        self.persistent = persistent.Persistent(self.folder)
+        self._keeper = None
+        self._server = None
+        self._environment = None
+        rootfs.install(self)
+
+    @property
+    def zhcp(self):
+        """Is this the zHCP of its LPAR?"""
+        return self.vm.userid == self.vm.lpar.zhcp_userid
+
+    def set_dd_fails(self, fails):
+        """Let dd fail in this node, or work again."""
+        rootfs.set_dd_fails(self, fails)
 
     def boot(self):
         """Start: a fresh sys and boot_id, persistent devices configured."""
-        raise NotImplementedError
+        with self.lock:
+            if self.running:
+                return
+            self.boot_id = str(uuid.uuid4())
+            scan = self.persistent.parameter('allow_lun_scan')
+            self.kernel.start(self.options.lun_scan if scan is None
+                              else scan[:1] in 'Yy1')
+            self.udev.reset()
+            self.multipath.reset()
+            self.blacklist = cio.Blacklist(self.options.cio_ignore)
+            rootfs.prepare(self)
+            self.running = True
+            self._server = toolserver.ToolServer(self)
+            self._keeper = process.Keeper(self.folder)
+            self._environment = rootfs.environment(self)
+            self.kernel.watch_proc()
+            for virtual, device in sorted(self.vm.active_devices.items()):
+                self.kernel.appear(virtual, device)
 
     def shutdown(self):
         """Stop: processes are killed, sys and disks vanish."""
-        raise NotImplementedError
+        with self.lock:
+            if not self.running:
+                return
+            self.running = False
+            self._keeper.close()
+            self._server.close()
+        process.kill_all(self.folder)
+        with self.lock:
+            self.boot_id = None
+            self.kernel.stop()
+            self.multipath.reset()
+            self.udev.reset()
 
     def run(self, command, timeout=None):
         """Run /bin/sh -c `command` in the folder; returns Completed.
 
-        Raises NodeDown when the node is not running, and
+        It returns when the shell has ended and no process holds its output
+        open any more. Raises NodeDown when the node is not running, and
         subprocess.TimeoutExpired when `timeout` seconds have passed (its
         process group is killed then).
         """
-        raise NotImplementedError
+        if len(os.fsencode(command)) >= ARGUMENT_LIMIT:
+            return model.Completed(
+                126, '', '/bin/sh: Argument list too long\n')
+        with self.lock:
+            if not self.running:
+                raise model.NodeDown('%s is not running' % self.vm.userid)
+            try:
+                started = self._keeper.popen(command, self._environment)
+            except PermissionError as refused:
+                return model.Completed(126, '', 'sh: %s: %s\n' % (
+                    refused.filename, refused.strerror))
+        return process.finish(started, timeout)
 
     def device_appeared(self, virtual, device):
         """CP attached an FCP device to the running guest."""
-        raise NotImplementedError
+        with self.lock:
+            if self.running:
+                self.kernel.appear(virtual, device)
 
     def device_gone(self, virtual):
         """CP detached an FCP device from the running guest."""
-        raise NotImplementedError
+        with self.lock:
+            if self.running:
+                self.kernel.vanish(virtual)
+
+    def users_of(self, device):
+        """Who uses a ScsiDevice or a Map: texts, empty when nobody."""
+        name = getattr(device, 'device', None) or device.name
+        where = device.path
+        if not isinstance(device, multipath.Map):
+            name, where = device.name, '%s/block/%s' % (where, device.name)
+        maps = {found.device for found in self.multipath.maps.values()}
+        return usage.users(self.folder, name, where, ignore=maps)
+
+    # What the kernel tells: udev's rules act on it.
+
+    def adapter_added(self, adapter):
+        settings = self.persistent.hosts().get(adapter.bus_id)
+        if settings is not None and settings.get('online') == '1':
+            self.udev.later(lambda: self._online(adapter))
+
+    def _online(self, adapter):
+        if self.kernel.adapters.get(adapter.bus_id) is adapter:
+            self.kernel.set_online(adapter, True)
+
+    def port_added(self, port):
+        here = (port.adapter.bus_id, port.wwpn)
+        luns = sorted(lun for *where, lun in self.persistent.luns()
+                      if tuple(where) == here and lun not in port.units)
+        if luns:
+            self.udev.later(lambda: self._add_units(port, luns))
+
+    def _add_units(self, port, luns):
+        for lun in luns:
+            if lun not in port.units and port.adapter.online:
+                self.kernel.unit_add(port, lun)
+
+    def disk_added(self, sd):
+        self.udev.disk_added(sd)
+
+    def disk_removed(self, sd):
+        self.udev.disk_removed(sd)

@@ -1,2 +1,38 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Simulated command line tools of a node."""
+"""Simulated command line tools of a node.
+
+Each handler takes (node, request) and returns (exit status, stdout, stderr);
+texts and exit statuses are those of s390-tools, multipath-tools and smcli as
+far as programs use them.
+"""
+from xcat_simulator.machine.tools import block
+from xcat_simulator.machine.tools import chccwdev
+from xcat_simulator.machine.tools import chzdev
+from xcat_simulator.machine.tools import lszdev
+from xcat_simulator.machine.tools import multipath
+from xcat_simulator.machine.tools import udevadm
+from xcat_simulator.machine.tools import usage
+from xcat_simulator.machine.tools import zfcp
+from xcat_simulator.machine.tools import zvm
+
+Usage = usage.Usage
+
+HANDLERS = {
+    'blkdiscard': block.blkdiscard,
+    'blockdev': block.blockdev,
+    'chccwdev': chccwdev.chccwdev,
+    'chzdev': chzdev.chzdev,
+    'cio_ignore': chccwdev.cio_ignore,
+    'lsblk': block.lsblk,
+    'lsluns': zfcp.lsluns,
+    'lszdev': lszdev.lszdev,
+    'lszfcp': zfcp.lszfcp,
+    'multipath': multipath.multipath,
+    'multipathd': multipath.multipathd,
+    'smcli': zvm.smcli,
+    'udevadm': udevadm.udevadm,
+    'vmcp': zvm.vmcp,
+}
+ROOT_ONLY = frozenset(('blkdiscard', 'blockdev', 'chccwdev', 'chzdev',
+                       'cio_ignore', 'multipath', 'multipathd', 'smcli',
+                       'vmcp'))

@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: Apache-2.0
+"""multipathd of a node: a map for each disk with two paths or more.
+
+A map is dm-N with the uuid mpath-3<wwid>; dev/mapper/3<wwid> names it. It
+stays with one path left; with none left it goes, unless it is in use: then
+it stays without paths, as multipathd leaves it.
+"""
+import dataclasses
+import itertools
+
+from xcat_simulator.machine import sysfs
+from xcat_simulator.machine import udev
+
+_MAJOR = 253
+
+
+@dataclasses.dataclass(eq=False)
+class Map:
+    """A multipath map over the ScsiDevices in `paths`."""
+
+    disk: object
+    index: int
+    paths: list = dataclasses.field(default_factory=list)
+
+    @property
+    def name(self):
+        return '3' + self.disk.wwid
+
+    @property
+    def device(self):
+        return 'dm-%d' % self.index
+
+    @property
+    def number(self):
+        return '%d:%d' % (_MAJOR, self.index)
+
+    @property
+    def path(self):
+        return 'sys/devices/virtual/block/' + self.device
+
+
+class Multipath:
+    """The maps of one node: {wwid: Map}. Its lock is held by the caller."""
+
+    def __init__(self, node, enabled):
+        self._node = node
+        self._tree = node.kernel.tree
+        self.enabled = enabled
+        self.maps = {}
+
+    def reset(self):
+        self.maps.clear()
+
+    def path_added(self, sd):
+        """A path is ready: it joins its map, or makes one with another."""
+        if not self.enabled:
+            return
+        if sd.disk.wwid in self.maps:
+            self._join(self.maps[sd.disk.wwid], sd)
+            return
+        paths = [other for other in self._node.kernel.disks()
+                 if other.disk is sd.disk and other.settled]
+        if len(paths) > 1:
+            self._make(sd.disk, paths)
+
+    def path_removed(self, sd):
+        found = self.maps.get(sd.disk.wwid)
+        if found is None or sd not in found.paths:
+            return
+        found.paths.remove(sd)
+        self._tree.unlink('%s/slaves/%s' % (found.path, sd.name))
+        if not found.paths and not self._node.users_of(found):
+            self._remove(found)
+
+    def flush(self, found):
+        """Remove a map (multipath -f); False when somebody uses it."""
+        if self._node.users_of(found):
+            return False
+        self._remove(found)
+        self._node.udev.refresh(found.disk)
+        return True
+
+    def reload(self):
+        """Make the maps that are missing (multipath, multipathd add)."""
+        for sd in self._node.kernel.disks():
+            if sd.settled:
+                self.path_added(sd)
+                self._node.udev.refresh(sd.disk)
+
+    def find(self, name):
+        """The map with that name, WWID or device (with or without path)."""
+        for found in self.maps.values():
+            if name.rsplit('/', 1)[-1] in (
+                    found.name, found.device, found.disk.wwid):
+                return found
+        return None
+
+    def _make(self, disk, paths):
+        used = {found.index for found in self.maps.values()}
+        index = next(i for i in itertools.count() if i not in used)
+        made = self.maps[disk.wwid] = Map(disk, index)
+        sysfs.make_block(self._tree, made.path, disk.size, made.number)
+        self._tree.make(made.path + '/dm', name=made.name, suspended=0,
+                        uuid='mpath-' + made.name)
+        for top in ('sys/block/', 'sys/class/block/'):
+            self._tree.link(top + made.device, made.path)
+        self._node.udev.make_node(made.device, disk)
+        for path in self._links(made):
+            self._tree.link(path, 'dev/' + made.device)
+        for sd in paths:
+            self._join(made, sd)
+
+    @staticmethod
+    def _links(found):
+        return ['dev/mapper/' + found.name,
+                '%s/dm-uuid-mpath-%s' % (udev.BY_ID, found.name),
+                '%s/dm-name-%s' % (udev.BY_ID, found.name)]
+
+    def _join(self, found, sd):
+        if sd in found.paths:
+            return
+        found.paths.append(sd)
+        self._tree.link('%s/slaves/%s' % (found.path, sd.name),
+                        '%s/block/%s' % (sd.path, sd.name))
+        self._tree.link('%s/block/%s/holders/%s' % (
+            sd.path, sd.name, found.device), found.path)
+
+    def _remove(self, found):
+        for sd in found.paths:
+            self._tree.unlink('%s/block/%s/holders/%s' % (
+                sd.path, sd.name, found.device))
+        for path in self._links(found) + ['dev/' + found.device]:
+            self._tree.unlink(path)
+        for top in ('sys/block/', 'sys/class/block/'):
+            self._tree.unlink(top + found.device)
+        self._tree.remove(found.path)
+        del self.maps[found.disk.wwid]

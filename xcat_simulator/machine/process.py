@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Processes of a node: started under confinement, found, killed."""
+import os
+import queue
+import signal
+import subprocess
+import threading
+import time
+
+from xcat_simulator.machine import confine
+from xcat_simulator.machine import model
+
+
+class Keeper:
+    """A thread under the node's layer, from which its processes come.
+
+    All commands of one boot share that layer, so that a later command can
+    signal a job that an earlier one left behind, but nobody else's.
+    """
+
+    def __init__(self, folder):
+        self._folder = folder
+        self._jobs = queue.SimpleQueue()
+        if confine.ABI:
+            layer = confine.node_layer(folder)
+            started = queue.SimpleQueue()
+            threading.Thread(target=self._keep, args=(layer, started),
+                             name='zvm-keeper', daemon=True).start()
+            error = started.get()
+            os.close(layer)
+            if error:
+                raise error
+        else:
+            confine.warn_once()
+
+    def _keep(self, layer, started):
+        try:
+            confine.restrict(layer)
+        except OSError as error:
+            started.put(error)
+            return
+        started.put(None)
+        while (job := self._jobs.get()) is not None:
+            threading.Thread(target=_start, args=job, daemon=True).start()
+
+    def close(self):
+        """End the thread; its processes live until killed."""
+        self._jobs.put(None)
+
+    def popen(self, command, environment):
+        """Start /bin/sh -c command; returns the Popen."""
+        arguments = (['/bin/sh', '-c', command], self._folder, environment)
+        answer = queue.SimpleQueue()
+        if not confine.ABI:
+            refused = confine.lexical_refusal(command, self._folder)
+            if refused:
+                raise PermissionError(13, 'Permission denied', refused)
+            _start(None, answer, *arguments)
+        else:
+            layer = confine.run_layer(self._folder)
+            self._jobs.put((layer, answer) + arguments)
+        process = answer.get()
+        if isinstance(process, Exception):
+            raise process
+        return process
+
+
+def _start(layer, answer, argv, folder, environment):
+    try:
+        if layer is not None:
+            confine.restrict(layer)
+        answer.put(subprocess.Popen(
+            argv, cwd=folder, env=environment, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            start_new_session=True))
+    except Exception as error:
+        answer.put(error)
+    finally:
+        if layer is not None:
+            os.close(layer)
+
+
+def finish(process, timeout=None):
+    """Wait for its end and collect its output; on time-out kill its group."""
+    try:
+        out, err = process.communicate(timeout=timeout)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        raise
+    return model.Completed(process.returncode, out.decode('utf-8', 'replace'),
+                           err.decode('utf-8', 'replace'))
+
+
+def of_node(folder):
+    """Process ids whose environment names this folder as ZVM_ROOT."""
+    mark = b'ZVM_ROOT=' + os.fsencode(folder) + b'\0'
+    found = []
+    for name in os.listdir('/proc'):
+        if name.isdigit() and int(name) != os.getpid():
+            try:
+                with open('/proc/%s/environ' % name, 'rb') as environ:
+                    if mark in environ.read() or _lives_in(name, folder):
+                        found.append(int(name))
+            except OSError:
+                continue  # gone, or not ours to see
+    return found
+
+
+def _lives_in(name, folder):
+    where = os.readlink('/proc/%s/cwd' % name)
+    return where == folder or where.startswith(folder + '/')
+
+
+def kill_all(folder, patience=5.0):
+    """Kill the node's processes, those too that they start meanwhile."""
+    end = time.monotonic() + patience
+    while (found := of_node(folder)) and time.monotonic() < end:
+        for pid in found:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+        time.sleep(0.005)
+
+
+def holders(folder, files):
+    """Process ids of the node that have one of `files` open."""
+    wanted = set(files)
+    found = []
+    for pid in of_node(folder):
+        try:
+            open_files = os.scandir('/proc/%d/fd' % pid)
+        except OSError:
+            continue
+        for entry in open_files:
+            try:
+                if os.readlink(entry.path) in wanted:
+                    found.append(pid)
+                    break
+            except OSError:
+                continue
+    return found

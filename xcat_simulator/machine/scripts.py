@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Programs that are put into a node: the tools' client, and small scripts."""
+
+# Starts in some 10 ms: no module that is not built in but _socket. The
+# node's socket is reached by a relative name, for a socket's path is short.
+CLIENT = '''#!@PYTHON@ -IS
+import _socket, posix, sys
+env = posix.environ
+root = env.get(b"ZVM_ROOT", b"")
+words = [sys.argv[0].rpartition("/")[2], posix.getcwd(),
+         env.get(b"ZVM_UID", b"0").decode()] + sys.argv[1:]
+data = b"\\0".join(w.encode("utf-8", "surrogateescape") for w in words)
+s = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+try:
+    posix.chdir(root + b"/run")
+    s.connect(b"zvm.sock")
+except OSError:
+    posix.write(2, words[0].encode() + b": the system is going down\\n")
+    posix._exit(1)
+s.send(b"%8d" % len(data))
+s.sendall(data)
+answer = []
+while True:
+    part = s.recv(65536)
+    if not part:
+        break
+    answer.append(part)
+head, _, body = b"".join(answer).partition(b"\\n")
+code, size = head.split() if head else (b"1", b"0")
+size = int(size)
+for fd, text in ((1, body[:size]), (2, body[size:])):
+    while text:
+        try:
+            text = text[posix.write(fd, text):]
+        except OSError:
+            break
+posix._exit(int(code))
+'''
+
+# A block device is never truncated and ends at its size. A disk is a file
+# here: so dd is told not to truncate, and stopped at the end of the disk
+# ("File too large" where Linux says "No space left on device").
+_DD = '''#!/bin/sh
+if [ -e "$ZVM_ROOT/usr/libexec/dd.fails" ]; then
+    echo "dd: error writing: Input/output error" >&2
+    exit 1
+fi
+real=/bin/dd
+[ -x "$real" ] || real=/usr/bin/dd
+out=
+for word; do
+    case $word in
+    of=*) out=${word#of=} ;;
+    esac
+done
+[ -n "$out" ] && out=$(readlink -f -- "$out")
+case $out in
+"$ZVM_ROOT"/dev/sd* | "$ZVM_ROOT"/dev/dm-*)
+    if size=$(stat -c %s -- "$out" 2>/dev/null); then
+        trap '' XFSZ
+        ulimit -f $((size / 512))
+        exec "$real" "$@" conv=notrunc
+    fi
+    ;;
+esac
+exec "$real" "$@"
+'''
+
+_ID = '''#!/bin/sh
+uid=${ZVM_UID:-0}
+name=root
+[ "$uid" = 0 ] || name=${ZVM_USER:-xcat}
+case ${1:-} in
+-u | -g | -ru | -ur | --user) echo "$uid" ;;
+-un | -nu | -gn | -ng) echo "$name" ;;
+*) echo "uid=$uid($name) gid=$uid($name) groups=$uid($name)" ;;
+esac
+'''
+
+_WHOAMI = '''#!/bin/sh
+exec id -un
+'''
+
+_SUDO = '''#!/bin/sh
+while [ $# -gt 0 ]; do
+    case $1 in
+    -n | -E | -H | --non-interactive) shift ;;
+    -u) shift 2 ;;
+    --) shift; break ;;
+    *) break ;;
+    esac
+done
+if [ "${ZVM_UID:-0}" != 0 ] && [ "${ZVM_SUDO:-1}" != 1 ]; then
+    echo "sudo: a password is required" >&2
+    exit 1
+fi
+while :; do
+    case ${1:-} in
+    [a-zA-Z_]*=*) export "$1"; shift ;;
+    *) break ;;
+    esac
+done
+[ $# -gt 0 ] || exit 0
+ZVM_UID=0
+export ZVM_UID
+exec "$@"
+'''
+
+_UNAME = '''#!/bin/sh
+[ $# -gt 0 ] || set -- -s
+all="-s -n -r -m"
+[ "$1" = -a ] && set -- $all
+out=
+for word; do
+    case $word in
+    -m | -p | -i | --machine) value=s390x ;;
+    -n | --nodename) read -r value < "$ZVM_ROOT/etc/hostname" ;;
+    -r | --kernel-release) value=5.14.0-427.13.1.el9_4.s390x ;;
+    -o) value=GNU/Linux ;;
+    *) value=Linux ;;
+    esac
+    out="$out${out:+ }$value"
+done
+echo "$out"
+'''
+
+_HOSTNAME = '''#!/bin/sh
+cat "$ZVM_ROOT/etc/hostname"
+'''
+
+SCRIPTS = {'dd': _DD, 'hostname': _HOSTNAME, 'id': _ID, 'sudo': _SUDO,
+           'uname': _UNAME, 'whoami': _WHOAMI}

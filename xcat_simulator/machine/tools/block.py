@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: Apache-2.0
+"""blockdev, blkdiscard and lsblk."""
+import ctypes
+import os
+
+from xcat_simulator.machine.tools import usage
+
+_PUNCH_HOLE_KEEP_SIZE = 0x02 | 0x01
+_libc = ctypes.CDLL(None, use_errno=True)
+_QUERIES = {'--getss': 512, '--getpbsz': 512, '--getbsz': 4096,
+            '--getioopt': 512, '--getro': 0, '--getra': 256,
+            '--getdiscardzeroes': 0, '--getalignoff': 0, '--getmaxsect': 2560}
+_ACTIONS = ('--flushbufs', '--rereadpt', '--setro', '--setrw')
+
+
+def find(node, request, name):
+    """The kernel's size in bytes and the file of a disk named by a path."""
+    path = os.path.realpath(os.path.join(request.folder, name))
+    device = os.path.basename(path)
+    if os.path.dirname(path) != os.path.join(node.folder, 'dev'):
+        raise usage.Usage('cannot open %s: No such file or directory' % name)
+    for disk, names in _devices(node):
+        if device in names:
+            return disk.size, disk.path
+    raise usage.Usage('cannot open %s: No such file or directory' % name)
+
+
+def _devices(node):
+    for sd in node.kernel.disks():
+        yield sd.disk, (sd.name,)
+    for found in node.multipath.maps.values():
+        yield found.disk, (found.device,)
+
+
+def blockdev(node, request):
+    """--getsize64 --getsz --getsize --getss ... and actions, per device."""
+    asked = [word for word in request.arguments
+             if word.startswith('-') and word not in ('-q', '-v')]
+    names = [word for word in request.arguments if not word.startswith('-')]
+    if not asked or not names:
+        raise usage.Usage('usage: blockdev COMMAND DEVICE')
+    out = ''
+    with node.lock:
+        for name in names:
+            size, path = find(node, request, name)
+            for query in asked:
+                out += _answer(query, size, path)
+    return 0, out, ''
+
+
+def _answer(query, size, path):
+    if query == '--getsize64':
+        return '%d\n' % size
+    if query in ('--getsz', '--getsize'):
+        return '%d\n' % (size // 512)
+    if query in _QUERIES:
+        return '%d\n' % _QUERIES[query]
+    if query not in _ACTIONS:
+        raise usage.Usage('Unknown command: %s' % query)
+    if query == '--flushbufs':
+        fd = os.open(path, os.O_RDONLY)
+        os.fdatasync(fd)
+        os.close(fd)
+    return ''
+
+
+def blkdiscard(node, request):
+    """[-z] [-s] [-f] [-o OFFSET] [-l LENGTH] DEVICE: zeroes by holes."""
+    chosen, names = usage.options(
+        request.arguments, 'zsfvo:l:p:',
+        ['zeroout', 'secure', 'force', 'verbose', 'offset=', 'length=',
+         'step='])
+    if len(names) != 1:
+        raise usage.Usage('no device specified')
+    given = {name.lstrip('-')[0]: value for name, value in chosen}
+    with node.lock:
+        size, path = find(node, request, names[0])
+    offset = _bytes(given.get('o', '0'))
+    length = _bytes(given['l']) if 'l' in given else size - offset
+    if offset % 512 or length % 512:
+        raise usage.Usage('%s: length or offset is not aligned to sector '
+                          'size 512' % names[0])
+    if offset > size:
+        raise usage.Usage('%s: offset is greater than device size'
+                          % names[0])
+    _punch(path, offset, min(length, size - offset))
+    return 0, '', ''
+
+
+def _punch(path, offset, length):
+    fd = os.open(path, os.O_RDWR)
+    try:
+        failed = length and _libc.fallocate(
+            fd, _PUNCH_HOLE_KEEP_SIZE, ctypes.c_int64(offset),
+            ctypes.c_int64(length))
+        if failed:
+            _overwrite(fd, offset, length)
+    finally:
+        os.close(fd)
+
+
+def _overwrite(fd, offset, length):
+    zeroes = bytes(1 << 20)
+    while length:
+        length_now = min(length, len(zeroes))
+        os.pwrite(fd, zeroes[:length_now], offset)
+        offset, length = offset + length_now, length - length_now
+
+
+def _bytes(text):
+    units = {'K': 10, 'M': 20, 'G': 30, 'T': 40}
+    text = text.upper().removesuffix('IB')
+    try:
+        if text and text[-1] in units:
+            return int(text[:-1]) << units[text[-1]]
+        return int(text, 0)
+    except ValueError:
+        raise usage.Usage('failed to parse number: %s' % text)
+
+
+def lsblk(node, request):
+    """[-b] [-n] [-d] [-r] [-P] [-o COLUMNS] [DEVICE]: disks and maps.
+
+    Columns: NAME KNAME PATH SIZE TYPE MAJ:MIN RO MOUNTPOINT WWN SERIAL.
+    """
+    chosen, names = usage.options(
+        request.arguments, 'bndrlpPo:s', ['bytes', 'noheadings', 'nodeps',
+                                          'raw', 'list', 'paths', 'pairs',
+                                          'output=', 'inverse'])
+    given = {name.lstrip('-')[0] if name != '--pairs' else 'P': value
+             for name, value in chosen}
+    columns = given.get('o', 'NAME,MAJ:MIN,RM,SIZE,RO,TYPE,MOUNTPOINT')
+    columns = columns.upper().split(',')
+    with node.lock:
+        rows = _rows(node)
+        if names:
+            wanted = [os.path.basename(os.path.realpath(
+                os.path.join(request.folder, name))) for name in names]
+            rows = [row for row in rows if row['NAME'] in wanted]
+            if len(rows) < len(wanted):
+                return 32, '', 'lsblk: %s: not a block device\n' % names[0]
+    if 'P' in given:
+        lines = [' '.join('%s="%s"' % (c, row.get(c, '')) for c in columns)
+                 for row in rows]
+    else:
+        lines = [' '.join(row.get(c, '') for c in columns).rstrip()
+                 for row in rows]
+        if 'n' not in given:
+            lines.insert(0, ' '.join(columns))
+    return 0, ''.join(line + '\n' for line in lines), ''
+
+
+def _rows(node):
+    rows = []
+    for sd in node.kernel.disks():
+        rows.append(_row(sd.name, sd.disk, 'disk', sd.number))
+    for found in node.multipath.maps.values():
+        row = _row(found.device, found.disk, 'mpath', found.number)
+        row['PATH'] = '/dev/mapper/' + found.name
+        rows.append(row)
+    return rows
+
+
+def _row(name, disk, kind, number):
+    return {'NAME': name, 'KNAME': name, 'PATH': '/dev/' + name,
+            'SIZE': str(disk.size), 'TYPE': kind, 'MAJ:MIN': number,
+            'RO': '0', 'RM': '0', 'WWN': '0x' + disk.wwid,
+            'SERIAL': '3' + disk.wwid}

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""multipath -l, -ll, -f, -F, -r, -c and multipathd show, reload, add."""
+from xcat_simulator.machine.tools import usage
+
+
+def multipath(node, request):
+    """Exit status 0, or 1 when a map is in use or not there."""
+    chosen, names = usage.options(
+        request.arguments, 'lfFrcCdWwatTUuv:p:b:R:iAB', ['help'])
+    flags = [option for option, _value in chosen]
+    with node.lock:
+        if '-F' in flags:
+            return _flush_all(node)
+        if '-f' in flags:
+            return _flush(node, names)
+        if '-l' in flags:
+            return 0, _list(node, names), ''
+        if '-c' in flags or '-C' in flags:
+            return int(not names or node.multipath.find(
+                names[0]) is None), '', ''
+        if node.multipath.enabled:
+            node.multipath.reload()
+        return 0, '', ''
+
+
+def _flush(node, names):
+    if not names:
+        raise usage.Usage('-f requires a map name')
+    found = node.multipath.find(names[0])
+    if found is None:
+        return 1, '', '%s: not a multipath device\n' % names[0]
+    if not node.multipath.flush(found):
+        return 1, '', '%s: map in use\n' % found.name
+    return 0, '', ''
+
+
+def _flush_all(node):
+    kept = [found.name for found in list(node.multipath.maps.values())
+            if not node.multipath.flush(found)]
+    err = ''.join('%s: map in use\n' % name for name in kept)
+    return int(bool(kept)), '', err
+
+
+def _list(node, names):
+    text = ''
+    for found in sorted(node.multipath.maps.values(),
+                        key=lambda one: one.index):
+        if names and node.multipath.find(names[0]) is not found:
+            continue
+        text += '%s %s IBM,2107900\n' % (found.name, found.device)
+        text += 'size=%s features=\'1 queue_if_no_path\' hwhandler=\'0\' ' \
+            'wp=rw\n' % _size(found.disk.size)
+        text += "`-+- policy='service-time 0' prio=1 status=active\n"
+        for number, sd in enumerate(found.paths, 1):
+            text += '  %s- %s %s %s active ready running\n' % (
+                '`' if number == len(found.paths) else '|', sd.hctl, sd.name,
+                sd.number)
+    return text
+
+
+def _size(size):
+    for unit, shift in (('T', 40), ('G', 30), ('M', 20), ('K', 10)):
+        if size >= 1 << shift:
+            value = size / (1 << shift)
+            return '%.*f%s' % (1 if value < 10 else 0, value, unit)
+    return str(size)
+
+
+def multipathd(node, request):
+    """show maps|paths, add path, del map NAME, reconfigure, resize map."""
+    words = [word for word in request.arguments
+             if not word.startswith('-')]
+    words = ' '.join(words).split()
+    if not node.multipath.enabled:
+        return 1, '', 'multipathd: not running\n'
+    with node.lock:
+        if words[:1] in (['show'], ['list']):
+            return 0, _list(node, []), ''
+        if words[:2] in (['del', 'map'], ['remove', 'map']):
+            code, _out, err = _flush(node, words[2:])
+            return code, ('fail\n' if code else 'ok\n'), err
+        if words[:1] in (['add'], ['reconfigure'], ['reload']):
+            node.multipath.reload()
+        return 0, 'ok\n', ''

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who uses a block device of a node: mounts, swap, holders, open files."""
+import os
+
+from xcat_simulator.machine import process
+
+TABLES = (('proc/mounts', 'mounted on %s', 1), ('proc/swaps', 'swap', 0))
+
+
+def users(folder, device, sysfs_path, ignore=()):
+    """Reasons why dev/<device> is in use, as texts; empty when it is not.
+
+    ignore: names of holders that do not count.
+    """
+    found = []
+    for table, text, column in TABLES:
+        found += [text % words[column] if '%s' in text else text
+                  for words in _table(folder, table)
+                  if _names(folder, words[0], device)]
+    found += _holders(folder, sysfs_path, ignore)
+    found += ['process %d' % pid for pid in process.holders(
+        folder, [os.path.join(folder, 'dev', device)])]
+    return found
+
+
+def _table(folder, name):
+    try:
+        with open(os.path.join(folder, name)) as table:
+            lines = [line.split() for line in table]
+    except OSError:
+        return []
+    return [words for words in lines if len(words) > 1]
+
+
+def _names(folder, source, device):
+    """Does the first field of a mount table mean this device?"""
+    if not source.startswith('/'):
+        return False
+    source = source.removeprefix(folder)
+    real = os.path.realpath(folder + source)
+    name = os.path.basename(real)
+    # A partition's node need not exist: sda1 uses sda.
+    return real.startswith(folder + '/dev/') and (
+        name == device or (device.startswith('sd')
+                           and name.rstrip('0123456789') == device))
+
+
+def _holders(folder, sysfs_path, ignore):
+    try:
+        names = os.listdir(os.path.join(folder, sysfs_path, 'holders'))
+    except OSError:
+        return []
+    return ['holder ' + name for name in names if name not in ignore]
