@@ -50,6 +50,20 @@ class Backend:
         """
         self.zhcp.hello()
         self.pool.check()
+        self._check_zhcp_devices()
+
+    def _check_zhcp_devices(self):
+        """A wrong number here would cost a LUN at each wipe: quarantined."""
+        active = {device.number
+                  for device in self.hypervisor.fcp_devices('active')}
+        idle = [str(number) for number in self.settings.zhcp_fcp_list
+                if number not in active]
+        if idle:
+            raise exceptions.ConfigurationError(
+                'zvm_zhcp_fcp_list has FCP devices that no guest of z/VM LPAR '
+                '%s has: %s' % (self.hypervisor.name, ', '.join(idle)),
+                advice='Dedicate them to the zHCP, or take them out of the '
+                       'list.')
 
 
 def connect(found, scope):

@@ -66,21 +66,18 @@ class VolumeOperations:
         :returns: LunState
         :raises ZvmError: nothing is left behind: Cinder reschedules a failed
             create without a delete
+        :raises WipeFailed: the LUN could not be made clean; in quarantine
         """
-        for left in reversed(range(_TRIES)):
-            lun = self._claim(volume_id, gib)
-            try:
-                return self._prepared(lun)
-            except exceptions.WipeFailed as err:
-                # That LUN is set aside and no longer this volume's.
-                if not left:
-                    raise
-                LOG.warning('Another LUN is tried for volume %(volume)s: '
-                            '%(error)s',
-                            {'volume': volume_id, 'error': err})
-            except Exception:
-                self._give_back(volume_id)
-                raise
+        lun = self._claim(volume_id, gib)
+        try:
+            return self._prepared(lun)
+        except exceptions.WipeFailed:
+            # It is in quarantine.  No other one is tried: where the zHCP's
+            # devices are at fault, that would set aside LUN after LUN.
+            raise
+        except Exception:
+            self._give_back(volume_id)
+            raise
 
     def _claim(self, volume_id, gib):
         minimum = model.Capacity.from_gib(gib)
@@ -151,9 +148,6 @@ class VolumeOperations:
         lun = self.pool.look(volume_id)
         if lun is None:
             return False
-        if lun.state == 'preparing':
-            # Its create was killed; the wipe that prepares it ends first.
-            lun = self._wait(volume_id)
         if self._release(volume_id, lun) is not None:
             self._wait(volume_id)
         return True

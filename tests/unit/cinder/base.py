@@ -14,6 +14,7 @@ from cinder_zvm import backend
 from cinder_zvm import opts
 from cinder_zvm import volumedriver
 from tests.unit.cinder import fakes
+from zvm_common import model
 
 GROUP = 'zvmssio1'
 OPTIONS = {
@@ -36,9 +37,10 @@ class DriverTestCase(testtools.TestCase):
         super().setUp()
         self.log = self.useFixture(fixtures.FakeLogger(format='%(message)s'))
         self.pool = fakes.FakePool(self.sizes, self.clean)
+        self.active = ['3B0E', '3C0E', '3B01']
         self.hypervisor = types.SimpleNamespace(
             name='host1', zhcp_hostname='zhcp1.example.com',
-            zhcp_node='zhcp1')
+            zhcp_node='zhcp1', fcp_devices=self._fcp_devices)
         self.connect_error = None
         self.useFixture(fixtures.MonkeyPatch('cinder_zvm.volumeop._PAUSE',
                                              0))
@@ -59,6 +61,11 @@ class DriverTestCase(testtools.TestCase):
                 config.config(group=GROUP, **{name: value})
         return volumedriver.ZVMVolumeDriver(configuration=section,
                                             host='demo@' + GROUP)
+
+    def _fcp_devices(self, state):
+        self.assertEqual('active', state)
+        return tuple(types.SimpleNamespace(number=model.DeviceNumber(number))
+                     for number in self.active)
 
     def _connect(self, settings, scope):
         self.settings, self.scope = settings, scope

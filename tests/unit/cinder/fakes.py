@@ -128,8 +128,8 @@ class FakePool:
         if lun.state == 'used':
             raise exceptions.LunBusy('state=used')
         if lun.state == 'preparing':
-            raise exceptions.LunBusy('the LUN is being prepared')
-        if lun.state != 'wiping':
+            lun = self.change(lun, state='wiping')      # the same job
+        elif lun.state != 'wiping':
             if lun.generation != generation:
                 raise exceptions.StaleGeneration('generation')
             lun = self.change(lun, state='wiping',
@@ -142,7 +142,7 @@ class FakePool:
         if lun is None:
             return None
         if lun.why:
-            self.change(lun, state='quarantined', volume_id=None)
+            self.change(lun, state='quarantined')
             raise exceptions.WipeFailed(lun.why)
         if lun.job == 'slow':
             raise exceptions.OutcomeUnknown('The wipe goes on')

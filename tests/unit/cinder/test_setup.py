@@ -104,6 +104,12 @@ class MistakesTest(base.DriverTestCase):
             texts.add(self._text(self.make_driver().do_setup, None))
         self.assertEqual(len(self.errors), len(texts))
 
+    def test_a_device_that_the_zhcp_cannot_have(self):
+        self.active.remove('3C0E')
+        text = self._text(self.driver.check_for_setup_error)
+        self.assertIn('no guest of z/VM LPAR host1 has: 3C0E', text)
+        self.assertIn('zvm_zhcp_fcp_list', text)
+
     def test_all_well(self):
         self.assertIsNone(self.driver.check_for_setup_error())
         self.assertEqual(['check'], self.pool.calls)
