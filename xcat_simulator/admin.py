@@ -147,4 +147,10 @@ def _smapi_fails(host, value):
     host.lpar.smapi_fail(words[0], int(words[1]), int(words[2]), words[3])
 
 
-EVENTS = {'zhcp': _zhcp, 'smapi_fails': _smapi_fails}
+def _dd(host, value):
+    if value not in ('fails', 'works'):
+        raise BadEvent('dd fails or works')
+    host.zhcp.linux.set_dd_fails(value == 'fails')
+
+
+EVENTS = {'zhcp': _zhcp, 'dd': _dd, 'smapi_fails': _smapi_fails}

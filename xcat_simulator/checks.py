@@ -17,8 +17,6 @@ USER = re.compile(r'[a-z_][a-z0-9_-]{0,31}\Z')
 COLUMN = re.compile(r'[A-Za-z0-9_.;-]*\Z')
 SIZE = re.compile(r'([0-9]+(?:\.[0-9]+)?)([MG])\Z')
 UNITS = {'M': 1 << 20, 'G': 1 << 30}
-LINUXES = ('rhel7', 'rhel8', 'rhel9', 'sles12', 'sles15', 'ubuntu20',
-           'ubuntu22', 'ubuntu24')
 LINE = re.compile(r'[^\x00-\x1f\x7f]+\Z')
 DIRECTORY = re.compile(r'USER [^\x00]*\Z')
 WWID = re.compile(r'6[0-9a-f]{31}\Z')

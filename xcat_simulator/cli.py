@@ -9,7 +9,7 @@ import sys
 import threading
 
 from xcat_simulator import checks
-from xcat_simulator import machine
+from xcat_simulator.machine import model
 from xcat_simulator import recording
 from xcat_simulator import simulator
 from xcat_simulator import worldfile
@@ -22,7 +22,7 @@ def main(argv=None):
         spec = _spec(args)
         served = simulator.Simulator(spec, args.dir, args.port, args.listen)
     except (checks.WorldError, simulator.FolderError,
-            machine.MachineError, OSError) as e:
+            model.MachineError, OSError) as e:
         print('zvm-simulator: %s' % e, file=sys.stderr)
         return 1
     return _serve(served, args)

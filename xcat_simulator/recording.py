@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A world from the `initial` object of a recorded scenario."""
 
-import re
-
 from xcat_simulator import checks
+from xcat_simulator.connector import images
 from xcat_simulator import spec
 
 
@@ -36,11 +35,9 @@ def _npiv(wwpn):
 
 
 def _guest(name, attributes, guest):
-    distro = re.match('[a-z]+[0-9]+', attributes.get('os', ''))
-    linux = distro[0] if distro else ''
     return spec.Guest(
         node=name, userid=attributes['userid'], power=guest['power'],
-        linux=spec.Linux(linux if linux in checks.LINUXES else 'rhel9'),
+        linux=spec.Linux(images.distro_for(attributes.get('os'))),
         directory=guest['directory'])
 
 

@@ -9,6 +9,7 @@ z/VM and Linux show them in.
 import yaml
 
 from xcat_simulator import checks
+from xcat_simulator.machine import distro
 from xcat_simulator import spec
 
 TOP = 'world'
@@ -190,12 +191,22 @@ def _linux(entry):
         value = {'distro': value}
     part = checks.Entry(entry.at('linux'), value, (), LINUX)
     return spec.Linux(
-        distro=part.choice('distro', checks.LINUXES, 'rhel9'),
+        distro=_distro(part),
         missing=part.texts('missing', checks.TOOL, "a tool's name"),
         user=part.text('user', checks.USER, 'a user name', 'root'),
         udev_delay=part.number('udev_delay', 0, 60, 0, fraction=True),
         **{key: part.flag(key, getattr(spec.Linux, key))
            for key in ('lun_scan', 'sudo', 'multipath', 'cio_ignore')})
+
+
+def _distro(part):
+    name = part.value.get('distro', 'rhel9')
+    try:
+        distro.find(name)
+    except (ValueError, AttributeError):
+        part.fail('distro', '%r must be one of %s, or such a one with a '
+                  'release: rhel9.4' % (name, ', '.join(distro.DISTROS)))
+    return name
 
 
 def _targets(entry):

@@ -3,28 +3,26 @@
 
 import hashlib
 import os
-import re
 import threading
 import time
 import urllib.parse
 
 from xcat_simulator.connector import envelope
+from xcat_simulator.machine import distro
 
 # A 3390 model 3: what the smallest images of the documentation need.
 CYLINDERS = '3338'
 CONTENT = b'a captured root disk\n'
-DISTROS = (('rhel', ('7', '8', '9')), ('sles', ('12', '15')),
-           ('ubuntu', ('20', '22', '24')))
 DEFAULT_DISTRO = 'rhel9'
 
 
-def distro(version):
+def distro_for(version):
     """The simulated distribution for an os_version such as rhel9.2."""
-    match = re.match(r'([a-z]+)([0-9]+)', str(version or '').lower())
-    for name, releases in DISTROS:
-        if match and match[1] == name and match[2] in releases:
-            return match[0]
-    return DEFAULT_DISTRO
+    try:
+        distro.find(str(version or '').lower())
+    except ValueError:
+        return DEFAULT_DISTRO
+    return version.lower()
 
 
 class Images:
@@ -48,7 +46,7 @@ class Images:
         return dict(found)
 
     def distro_of(self, name):
-        return distro(self._get(name)['imageosdistro'])
+        return distro_for(self._get(name)['imageosdistro'])
 
     def root_disk_size(self, name):
         return self._get(name)['disk_size_units'].partition(':')[0]

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Node definitions and tables: lsdef, mkdef, rmdef, tabdump, lsxcatd."""
 
+import functools
 import getopt
 import re
 
@@ -16,6 +17,7 @@ NO_GROUPS = ("Attribute 'groups' is not specified for node '%s', skipping to "
 NO_DOT = "The object name '%s' is invalid, Cannot use '.' in node name."
 BAD_NAME = ("The object name '%s' is invalid, please refer to \"man xcatdb\" "
             'for the valid "xCAT Object Name Format"')
+NO_NAMES = 'No object names were provided.'
 NAME = re.compile(r'[A-Za-z0-9_-]+\Z')
 
 
@@ -31,14 +33,24 @@ def tabdump(world, command):
     return [{'data': world.nodes.dump()}]
 
 
-def _options(args):
-    """-t, -o and -i of the definition commands, and the other words."""
-    given, rest = getopt.gnu_getopt(args, 't:o:i:')
-    return dict(given), rest
+def _with_options(function):
+    """The command with its options -t, -o, -i and other words read."""
+    @functools.wraps(function)
+    def wrapped(world, command):
+        try:
+            given, rest = getopt.gnu_getopt(command.args, 't:o:i:')
+        except getopt.GetoptError:
+            return [reply.error('Invalid option..')]
+        return function(world, dict(given), rest)
+    return wrapped
 
 
-def lsdef(world, command):
-    options, _ = _options(command.args)
+def _names(options):
+    return [name for name in options.get('-o', '').split(',') if name]
+
+
+@_with_options
+def lsdef(world, options, rest):
     if '-o' not in options:
         names = world.nodes.names()
         count = [str(len(names))]
@@ -48,7 +60,7 @@ def lsdef(world, command):
             return [{'info': ['%s  (node)' % name for name in names],
                      'numofnodes': count}]
     else:
-        names = [name for name in options['-o'].split(',') if name]
+        names = _names(options)
         count = [str(len(names))]
     answer, lines = [], []
     for name in names:
@@ -66,12 +78,14 @@ def _described(name, attributes, wanted):
         '    %s=%s' % (key, attributes.get(key, '')) for key in keys]
 
 
-def mkdef(world, command):
-    options, pairs = _options(command.args)
+@_with_options
+def mkdef(world, options, pairs):
+    if not _names(options):
+        return [reply.error(NO_NAMES)]
     attributes = dict(pair.split('=', 1) for pair in pairs if '=' in pair)
     attributes = {key: value for key, value in attributes.items() if value}
     answer, made = [], 0
-    for name in options['-o'].split(','):
+    for name in _names(options):
         problem = _problem(name, attributes)
         if problem:
             answer.append(reply.error(problem))
@@ -94,9 +108,11 @@ def _problem(name, attributes):
     return None
 
 
-def rmdef(world, command):
-    options, _ = _options(command.args)
-    names = options['-o'].split(',')
+@_with_options
+def rmdef(world, options, rest):
+    names = _names(options)
+    if not names:
+        return [reply.error(NO_NAMES)]
     answer, removed = [], 0
     for name in names:
         if world.nodes.remove(name):

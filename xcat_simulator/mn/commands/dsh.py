@@ -40,8 +40,11 @@ def xdsh(world, command):
     def run(node):
         return _one(world, node, text, timeout)
 
-    with concurrent.futures.ThreadPoolExecutor(FANOUT) as pool:
-        results = list(pool.map(run, command.nodes))
+    if len(command.nodes) == 1:
+        results = [run(command.nodes[0])]
+    else:
+        with concurrent.futures.ThreadPoolExecutor(FANOUT) as pool:
+            results = list(pool.map(run, command.nodes))
     answer = [element for elements, _ in results for element in elements]
     return answer + [{'errorcode': [str(sum(failed
                                             for _, failed in results))]}]

@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command: its folder, its errors, its end, other addresses."""
+
+import json
+import os
+import signal
+import socket
+import ssl
+import stat
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+
+import fixtures
+import testtools
+import yaml
+
+from tests import worlds
+from xcat_simulator import fixture
+
+COMMAND = [sys.executable, '-m', 'xcat_simulator.cli', 'serve']
+
+
+class CommandCase(testtools.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.folder = self.useFixture(fixtures.TempDir()).path
+        self.state = os.path.join(self.folder, 'state')
+        self.world = self.write(worlds.small())
+
+    def write(self, world):
+        path = os.path.join(self.folder, 'world.yaml')
+        with open(path, 'w') as stream:
+            yaml.safe_dump(world, stream)
+        return path
+
+    def fails(self, *more, world=None, port='0'):
+        done = subprocess.run(
+            COMMAND + ['--world', world or self.world, '--port', port,
+                       '--dir', self.state, *more],
+            capture_output=True, text=True, timeout=60)
+        self.assertNotEqual(0, done.returncode)
+        self.assertNotIn('Traceback', done.stderr)
+        return done.stderr
+
+    def serve(self, *more):
+        """Start it; returns the process when it is ready."""
+        process = subprocess.Popen(
+            COMMAND + ['--world', self.world, '--port', '0', '--dir',
+                       self.state, *more],
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        self.addCleanup(process.stdout.close)
+        self.addCleanup(self.end, process)
+        ready = os.path.join(self.state, 'ports.json')
+        deadline = time.monotonic() + 60
+        while not os.path.exists(ready):
+            if process.poll() is not None or time.monotonic() > deadline:
+                self.fail('not ready: ' + process.stdout.read())
+            time.sleep(0.02)
+        with open(ready) as stream:
+            self.ports = json.load(stream)
+        return process
+
+    def end(self, process):
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+            process.wait(30)
+
+
+class ErrorTest(CommandCase):
+
+    def test_a_mistake_in_the_world_is_told_with_its_key(self):
+        world = worlds.small()
+        world['lpars']['host1']['zhcp']['userid'] = 'TOOLONGUSERID'
+        self.assertIn('world.lpars.host1.zhcp.userid',
+                      self.fails(world=self.write(world)))
+        self.assertFalse(os.path.exists(self.state))
+
+    def test_a_missing_world_is_told(self):
+        self.assertIn('No such file', self.fails(world='/nonexistent'))
+
+    def test_a_wrong_port_is_told(self):
+        self.assertIn('0 to 65535', self.fails(port='x'))
+
+    def test_a_port_in_use_is_told(self):
+        with socket.create_server(('127.0.0.1', 0)) as taken:
+            port = str(taken.getsockname()[1])
+            self.assertIn('in use', self.fails(port=port).lower())
+
+    def test_a_folder_of_others_is_left_alone(self):
+        os.mkdir(self.state)
+        with open(os.path.join(self.state, 'precious'), 'w') as stream:
+            stream.write('data')
+        self.assertIn('not empty', self.fails())
+        self.assertEqual(['precious'], os.listdir(self.state))
+
+
+class RunTest(CommandCase):
+
+    def test_it_stops_cleanly_and_starts_anew_in_its_folder(self):
+        process = self.serve()
+        self.end(process)
+        self.assertEqual(0, process.returncode)
+
+        again = self.serve()
+        self.end(again)
+        self.assertEqual(0, again.returncode)
+
+    def test_one_simulator_a_folder(self):
+        self.serve()
+        self.assertIn('another simulator', self.fails())
+
+    def test_a_stop_ends_what_runs_in_the_nodes(self):
+        process = self.serve()
+        number = self.start_on_guest()
+        os.kill(number, 0)
+        self.end(process)
+        self.assertRaises(ProcessLookupError, os.kill, number, 0)
+
+    def start_on_guest(self):
+        """The process id of a program that guest1 runs in the background."""
+        context = ssl.create_default_context(
+            cafile=os.path.join(self.state, 'ca.pem'))
+        request = urllib.request.Request(
+            'https://localhost:%d/xcatws/nodes/guest1/dsh?format=json'
+            % self.ports['mn'], method='PUT', data=json.dumps(
+                ['command=setsid sleep 1000 >/dev/null 2>&1 </dev/null & '
+                 'echo $!']).encode(),
+            headers={'userName': worlds.USER, 'password': worlds.PASSWORD,
+                     'Content-Type': 'application/json'})
+        with urllib.request.urlopen(request, context=context,
+                                    timeout=60) as answer:
+            elements = json.loads(answer.read())['data']
+        return int(elements[0]['data'][0].partition(': ')[2])
+
+
+class ListenTest(CommandCase):
+
+    def ask(self, password, path='xcatws/version?format=json'):
+        context = ssl.create_default_context(
+            cafile=os.path.join(self.state, 'ca.pem'))
+        request = urllib.request.Request(
+            'https://127.0.0.1:%d/%s' % (self.ports['mn'], path),
+            headers={'userName': worlds.USER, 'password': password})
+        try:
+            with urllib.request.urlopen(request, context=context,
+                                        timeout=60) as answer:
+                return answer.status
+        except urllib.error.HTTPError as e:
+            return e.code
+
+    def test_elsewhere_only_a_generated_password_is_good(self):
+        process = self.serve('--listen', '0.0.0.0')
+        path = os.path.join(self.state, 'password')
+        with open(path) as stream:
+            password = stream.read().strip()
+        self.assertEqual(0o600, stat.S_IMODE(os.stat(path).st_mode))
+        self.assertEqual(401, self.ask(worlds.PASSWORD))
+        self.assertEqual(200, self.ask(password))
+        self.end(process)
+        self.assertEqual(1, process.stdout.read().count(password))
+
+    def test_on_a_loopback_address_the_worlds_password_is_good(self):
+        self.serve('--listen', '127.0.0.2')
+        self.assertFalse(os.path.exists(os.path.join(self.state,
+                                                     'password')))
+
+
+class FixtureTest(testtools.TestCase):
+
+    def test_a_world_that_is_wrong_is_told_with_its_error(self):
+        world = worlds.small()
+        del world['users']
+        simulator = fixture.Simulator(world)
+        error = self.assertRaises(Exception, simulator.setUp)
+        self.assertIn('world.users: is missing', str(error))
+
+    def test_it_leaves_nothing_behind(self):
+        simulator = fixture.Simulator(worlds.small())
+        with simulator:
+            process, folder = simulator.process, simulator.dir
+            self.assertTrue(os.path.isdir(simulator.node_folder(
+                'host1', 'lnx00001')))
+        self.assertEqual(0, process.returncode)
+        self.assertFalse(os.path.exists(folder))
+
+    def test_a_disk_is_found_behind_each_of_its_ports(self):
+        with fixture.Simulator(worlds.small()) as simulator:
+            disks = [simulator.disk('host1', '500507630300100%d' % number,
+                                    '4011400800000000') for number in (1, 2)]
+        self.assertEqual(disks[0], disks[1])
+        self.assertEqual(2 << 30, disks[0]['size'])
