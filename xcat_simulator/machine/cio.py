@@ -31,6 +31,8 @@ class Blacklist:
 
     def text(self):
         """Ranges as proc/cio_ignore lists them, a line each."""
+        if not self._all and not self._marked:
+            return ''
         numbers = [n for n in range(0x10000)
                    if self.ignores('%04X' % n)]
         lines, start = [], None

@@ -135,8 +135,9 @@ class Kernel:
     def _offline(self, adapter):
         if not adapter.online:
             return
+        opened = self._node.open_files()
         for port in adapter.ports.values():
-            self._drop_rport(port)
+            self._drop_rport(port, opened)
         adapter.online = False
         for fifo in adapter.fifos:
             fifo.close()
@@ -184,9 +185,9 @@ class Kernel:
             self._scan(port)
             self._node.port_added(port)
 
-    def _drop_rport(self, port):
+    def _drop_rport(self, port, opened):
         for sd in list(port.disks.values()):
-            self.delete(sd)
+            self.delete(sd, opened)
         sysfs.remove_rport(self.tree, port)
 
     def rescan(self, adapter):
@@ -260,14 +261,19 @@ class Kernel:
         self.log('sd %s: [%s] Attached SCSI disk', sd.hctl, sd.name)
         self._node.disk_added(sd)
 
-    def delete(self, sd):
-        """Remove a disk; who uses it loses it."""
+    def delete(self, sd, opened=None):
+        """Remove a disk; who uses it loses it.
+
+        opened: what node.open_files said, when it is known already.
+        """
         if sd.port.disks.get(sd.lun) is not sd:
             return
-        users = self._node.users_of(sd)
+        if opened is None:
+            opened = self._node.open_files()
+        users = self._node.users_of(sd, opened)
         del sd.port.disks[sd.lun]
         self._node.engine.unwatch(sd.watch)
-        self._node.disk_removed(sd)
+        self._node.disk_removed(sd, opened)
         sysfs.remove_disk(self.tree, sd)
         self.log('sd %s: [%s] Synchronizing SCSI cache', sd.hctl, sd.name)
         if users:

@@ -151,14 +151,19 @@ class Linux:
             if self.running:
                 self.kernel.vanish(virtual)
 
-    def users_of(self, device):
+    def open_files(self):
+        """What this node's processes have open: {path: {process id}}."""
+        return process.open_files(self.folder)
+
+    def users_of(self, device, opened=None):
         """Who uses a ScsiDevice or a Map: texts, empty when nobody."""
-        name = getattr(device, 'device', None) or device.name
-        where = device.path
-        if not isinstance(device, multipath.Map):
-            name, where = device.name, '%s/block/%s' % (where, device.name)
+        if isinstance(device, multipath.Map):
+            name, where = device.device, device.path
+        else:
+            name = device.name
+            where = '%s/block/%s' % (device.path, name)
         maps = {found.device for found in self.multipath.maps.values()}
-        return usage.users(self.folder, name, where, ignore=maps)
+        return usage.users(self.folder, name, where, maps, opened)
 
     # What the kernel tells: udev's rules act on it.
 
@@ -186,5 +191,5 @@ class Linux:
     def disk_added(self, sd):
         self.udev.disk_added(sd)
 
-    def disk_removed(self, sd):
-        self.udev.disk_removed(sd)
+    def disk_removed(self, sd, opened):
+        self.udev.disk_removed(sd, opened)

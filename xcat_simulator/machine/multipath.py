@@ -63,13 +63,13 @@ class Multipath:
         if len(paths) > 1:
             self._make(sd.disk, paths)
 
-    def path_removed(self, sd):
+    def path_removed(self, sd, opened):
         found = self.maps.get(sd.disk.wwid)
         if found is None or sd not in found.paths:
             return
         found.paths.remove(sd)
         self._tree.unlink('%s/slaves/%s' % (found.path, sd.name))
-        if not found.paths and not self._node.users_of(found):
+        if not found.paths and not self._node.users_of(found, opened):
             self._remove(found)
 
     def flush(self, found):
@@ -100,7 +100,8 @@ class Multipath:
         index = next(i for i in itertools.count() if i not in used)
         made = self.maps[disk.wwid] = Map(disk, index)
         sysfs.make_block(self._tree, made.path, disk.size, made.number)
-        self._tree.make(made.path + '/dm', name=made.name, suspended=0,
+        self._tree.show(made.path + '/slaves')
+        self._tree.show(made.path + '/dm', name=made.name, suspended=0,
                         uuid='mpath-' + made.name)
         for top in ('sys/block/', 'sys/class/block/'):
             self._tree.link(top + made.device, made.path)

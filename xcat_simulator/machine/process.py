@@ -124,20 +124,13 @@ def kill_all(folder, patience=5.0):
         time.sleep(0.005)
 
 
-def holders(folder, files):
-    """Process ids of the node that have one of `files` open."""
-    wanted = set(files)
-    found = []
+def open_files(folder):
+    """What the node's processes have open: {path: {process id, ...}}."""
+    found = {}
     for pid in of_node(folder):
         try:
-            open_files = os.scandir('/proc/%d/fd' % pid)
+            for entry in os.scandir('/proc/%d/fd' % pid):
+                found.setdefault(os.readlink(entry.path), set()).add(pid)
         except OSError:
-            continue
-        for entry in open_files:
-            try:
-                if os.readlink(entry.path) in wanted:
-                    found.append(pid)
-                    break
-            except OSError:
-                continue
+            continue  # gone meanwhile
     return found

@@ -12,16 +12,21 @@ import shutil
 BASE = ('sys/bus/ccw/devices', 'sys/bus/ccw/drivers/zfcp',
         'sys/bus/scsi/devices', 'sys/bus/scsi/drivers/sd', 'sys/block',
         'sys/class/block', 'sys/class/scsi_host', 'sys/class/fc_host',
-        'sys/class/fc_remote_ports', 'sys/class/scsi_device',
+        'sys/class/fc_remote_ports',
         'sys/devices/css0', 'sys/devices/virtual/block',
         'sys/module/zfcp/parameters', 'sys/.new')
 
 
 class Tree:
-    """Makes and removes attributes below the node's folder."""
+    """Makes and removes attributes below the node's folder.
+
+    Read-only attributes with the same value are one file with many names:
+    some file systems take a millisecond for each new file.
+    """
 
     def __init__(self, folder):
         self.folder = folder
+        self._values = {}
 
     def full(self, path):
         return os.path.join(self.folder, path)
@@ -33,14 +38,26 @@ class Tree:
             os.makedirs(self.full(path))
 
     def clear(self):
+        self._values.clear()
         shutil.rmtree(self.full('sys'), ignore_errors=True)
 
     def make(self, path, **attributes):
-        """Make a folder with attribute files; __ stands for a slash."""
+        """Make a folder with attributes that may be written to."""
         top = self.full(path)
         os.makedirs(top, exist_ok=True)
         for name, value in attributes.items():
             self._write(os.path.join(top, name), value)
+
+    def show(self, path, **attributes):
+        """Make a folder with attributes that nobody writes to."""
+        top = self.full(path)
+        os.makedirs(top, exist_ok=True)
+        for name, value in attributes.items():
+            if value not in self._values:
+                kept = self.full('sys/.new/%d' % len(self._values))
+                self._write(kept, value)
+                self._values[value] = kept
+            os.link(self._values[value], os.path.join(top, name))
 
     def change(self, path, value):
         """Give an attribute a new value that readers see whole."""
@@ -82,10 +99,11 @@ class Tree:
 
 
 def make_adapter(tree, adapter):
-    tree.make(adapter.path, online=0, cutype='1731/03', devtype='1732/03',
-              availability='good', failed=0, in_recovery=0, cmb_enable=0,
-              modalias='ccw:t1731m03dt1732dm03', port_rescan='',
-              port_remove='', status='0x00000000')
+    tree.make(adapter.path, online=0, failed=0, cmb_enable=0, port_rescan='',
+              port_remove='')
+    tree.show(adapter.path, cutype='1731/03', devtype='1732/03',
+              availability='good', in_recovery=0, status='0x00000000',
+              modalias='ccw:t1731m03dt1732dm03')
     name = adapter.bus_id
     tree.link(adapter.path + '/driver', 'sys/bus/ccw/drivers/zfcp')
     tree.link(adapter.path + '/subsystem', 'sys/bus/ccw')
@@ -102,13 +120,13 @@ def remove_adapter(tree, adapter):
 def make_host(tree, adapter):
     """The SCSI host and its fc_host, as an adapter that is online has."""
     device, host = adapter.device, 'host%d' % adapter.host
-    kind = 'NPIV VPORT' if adapter.npiv else 'NPort (fabric via point-to-point)'
-    tree.make('%s/fc_host/%s' % (adapter.host_path, host),
+    kind = 'NPIV VPORT' if adapter.npiv else 'NPort'
+    tree.show('%s/fc_host/%s' % (adapter.host_path, host),
               port_name='0x' + device.initiator,
               permanent_port_name='0x' + device.physical_wwpn,
               node_name='0x5005076400c00000', port_type=kind,
               port_state='Online', speed='16 Gbit', port_id='0x050400')
-    tree.make('%s/scsi_host/%s' % (adapter.host_path, host),
+    tree.show('%s/scsi_host/%s' % (adapter.host_path, host),
               state='running', proc_name='zfcp', unique_id=adapter.host)
     for kind in ('fc_host', 'scsi_host'):
         tree.link('sys/class/%s/%s' % (kind, host),
@@ -126,14 +144,15 @@ def remove_host(tree, adapter):
 
 
 def make_port(tree, port):
-    tree.make(port.path, access_denied=0, failed=0, in_recovery=0,
+    tree.make(port.path, failed=0)
+    tree.show(port.path, access_denied=0, in_recovery=0,
               status='0x54000001')
 
 
 def make_rport(tree, port):
     path = '%s/%s' % (port.adapter.host_path, port.rport)
     real = '%s/fc_remote_ports/%s' % (path, port.rport)
-    tree.make(real, port_name='0x' + port.wwpn, port_state='Online',
+    tree.show(real, port_name='0x' + port.wwpn, port_state='Online',
               node_name='0x' + port.wwpn, roles='FCP Target',
               scsi_target_id=port.target, dev_loss_tmo=60)
     tree.link('sys/class/fc_remote_ports/' + port.rport, real)
@@ -145,17 +164,18 @@ def remove_rport(tree, port):
 
 
 def make_unit(tree, port, unit):
-    tree.make('%s/0x%s' % (port.path, unit.lun), access_denied=0,
-              failed=int(unit.failed), in_recovery=0, access_readonly=0,
+    path = '%s/0x%s' % (port.path, unit.lun)
+    tree.make(path, failed=int(unit.failed))
+    tree.show(path, access_denied=0, in_recovery=0, access_readonly=0,
               access_shared=0, status='0x54000000')
 
 
 def make_disk(tree, sd):
     """The SCSI device, its block device and all links to them."""
     disk, path = sd.disk, sd.path
-    tree.make(path, vendor='IBM', model='2107900', rev='.278', type=0,
-              state='running', delete='', rescan='', timeout=30,
-              queue_depth=32, hba_id=sd.port.adapter.bus_id,
+    tree.make(path, state='running', delete='', rescan='')
+    tree.show(path, vendor='IBM', model='2107900', rev='.278', type=0,
+              timeout=30, queue_depth=32, hba_id=sd.port.adapter.bus_id,
               wwpn='0x' + sd.port.wwpn, fcp_lun='0x' + sd.lun,
               wwid='naa.' + disk.wwid, zfcp_failed=0, zfcp_in_recovery=0,
               vpd_pg83=_page83(disk.wwid))
@@ -163,30 +183,24 @@ def make_disk(tree, sd):
     make_block(tree, block, disk.size, sd.number)
     tree.link(block + '/device', path)
     tree.link('sys/bus/scsi/devices/' + sd.hctl, path)
-    tree.make('%s/scsi_device/%s' % (path, sd.hctl))
-    tree.link('%s/scsi_device/%s/device' % (path, sd.hctl), path)
-    tree.link('sys/class/scsi_device/' + sd.hctl,
-              '%s/scsi_device/%s' % (path, sd.hctl))
     for top in ('sys/block/', 'sys/class/block/'):
         tree.link(top + sd.name, block)
 
 
 def make_block(tree, path, size, number):
     """A block device; `size` in bytes (sysfs counts 512-byte sectors)."""
-    tree.make(path, size=size // 512, dev=number, ro=0, removable=0,
+    tree.show(path, size=size // 512, dev=number, ro=0, removable=0,
               stat='0 0 0 0 0 0 0 0 0 0 0')
-    tree.make(path + '/queue', logical_block_size=512,
+    tree.show(path + '/queue', logical_block_size=512,
               physical_block_size=512, discard_max_bytes=2147450880,
               discard_granularity=512, rotational=1, write_cache='write back')
-    tree.make(path + '/holders')
-    tree.make(path + '/slaves')
+    tree.show(path + '/holders')
 
 
 def remove_disk(tree, sd):
     for top in ('sys/block/', 'sys/class/block/'):
         tree.unlink(top + sd.name)
     tree.unlink('sys/bus/scsi/devices/' + sd.hctl)
-    tree.unlink('sys/class/scsi_device/' + sd.hctl)
     tree.remove(sd.path)
 
 

@@ -76,12 +76,12 @@ class Udev:
         self.make_node(sd.name, sd.disk)
         self.later(lambda: self._settled(sd))
 
-    def disk_removed(self, sd):
+    def disk_removed(self, sd, opened):
         if sd.settled:
             sd.settled = False
             for name in self.path_names(sd):
                 self._tree.unlink('%s/%s' % (BY_PATH, name))
-        self._node.multipath.path_removed(sd)
+        self._node.multipath.path_removed(sd, opened)
         self._tree.unlink('dev/' + sd.name)
         self.refresh(sd.disk)
 

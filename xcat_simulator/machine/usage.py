@@ -7,10 +7,11 @@ from xcat_simulator.machine import process
 TABLES = (('proc/mounts', 'mounted on %s', 1), ('proc/swaps', 'swap', 0))
 
 
-def users(folder, device, sysfs_path, ignore=()):
+def users(folder, device, sysfs_path, ignore=(), opened=None):
     """Reasons why dev/<device> is in use, as texts; empty when it is not.
 
-    ignore: names of holders that do not count.
+    ignore: names of holders that do not count. opened: what
+    process.open_files said, when it is known already.
     """
     found = []
     for table, text, column in TABLES:
@@ -18,9 +19,10 @@ def users(folder, device, sysfs_path, ignore=()):
                   for words in _table(folder, table)
                   if _names(folder, words[0], device)]
     found += _holders(folder, sysfs_path, ignore)
-    found += ['process %d' % pid for pid in process.holders(
-        folder, [os.path.join(folder, 'dev', device)])]
-    return found
+    if opened is None:
+        opened = process.open_files(folder)
+    node = os.path.join(folder, 'dev', device)
+    return found + ['process %d' % pid for pid in opened.get(node, ())]
 
 
 def _table(folder, name):

@@ -286,5 +286,3 @@ def _set_parameter(job, name, value):
             done |= node.persistent.parameter(name) != value
             node.persistent.set_parameter(name, value)
     return done
-
-

@@ -43,8 +43,6 @@ def lszdev(node, request):
     return 0, ''.join(line + '\n' for line in lines), ''
 
 
-
-
 def _shown(node, device, flags):
     now = select.state(node, device)
     if flags & {'-a', '--active'} and not flags & {'-p', '--persistent'}:
