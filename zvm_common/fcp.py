@@ -38,9 +38,9 @@ class AttachRequest:
     """A volume that an instance shall use.
 
     ``generation`` is the volume's as Cinder told it, ``node`` and ``userid``
-    name the guest, ``devices`` are those held for the instance. The LunState
-    of an attachment made by this very request bears its ``operation_id``,
-    that of a repeated one the first one's.
+    name the guest, ``devices`` are of those held for the instance, or empty
+    for all of them. The LunState of an attachment made by this very request
+    bears its ``operation_id``, that of a repeated one the first one's.
     """
 
     volume_id: str
@@ -49,7 +49,7 @@ class AttachRequest:
     instance_uuid: str
     userid: str
     node: str
-    devices: tuple
+    devices: tuple = ()
     operation_id: str | None = None
 
 
@@ -119,7 +119,8 @@ class Devices:
             model.Uuid(request.attachment_id),
             model.Uuid(request.instance_uuid), model.Userid(request.userid),
             model.NodeName(request.node), self._compute,
-            ';'.join(str(model.DeviceNumber(d)) for d in request.devices),
+            ';'.join(str(model.DeviceNumber(d)) for d in request.devices)
+            or 'held',
             operation=request.operation_id)
         return state.lun_state(answer.fields)
 

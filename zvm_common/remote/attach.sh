@@ -4,6 +4,7 @@
 # ours -> used by a guest, with its FCP devices dedicated; and back.
 
 # attach VOLUME GENERATION ATTACHMENT INSTANCE USERID NODE HOST DEVICES
+# DEVICES is "held" for all that the instance holds
 verb_attach() {
     need is_uuid "$1"
     need is_number "$2"
@@ -15,6 +16,8 @@ verb_attach() {
     need is_list "$8"
     find_volume "$1" || refuse unknown "volume=$1"
     attach_devices=$8
+    [ "$8" != held ] || attach_devices=$(held_by "$4" | tr '\n' ';')
+    attach_devices=${attach_devices%;}
     if [ "$r_state" = used ] && [ "$r_instance" = "$4" ]; then
         attach_again
         return
@@ -45,6 +48,8 @@ attach_again() {
 }
 
 check_devices() { # check_devices INSTANCE USERID: held for it, fit for the LUN
+    [ -n "$attach_devices" ] || refuse nofcp "text=$(text "none is held for \
+this instance")"
     range=$(field range "$(merge "$r_pool" |
         grep -F "lun=$r_lun wwpns=$r_wwpns ")")
     for d in $(printf '%s' "$attach_devices" | tr ';' ' '); do

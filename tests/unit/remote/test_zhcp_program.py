@@ -225,6 +225,18 @@ class AttachTest(Base):
         self.assertEqual('', self.node.read('cp/3B00'))
         self.assertEqual((), self.devices.list())
 
+    def test_devices_left_out_are_all_that_are_held(self):
+        used = self.attach(self.claim(), new(), devices=())
+        self.assertEqual(['3B00', '3C00'], [str(d) for d in used.devices])
+
+    def test_nothing_is_attached_over_no_device(self):
+        lun = self.claim()
+        request = fcp.AttachRequest(lun.volume_id, lun.generation, new(),
+                                    new(), 'VM00001', 'vm00001')
+        self.assertRaises(exceptions.NoFcpDevice, self.devices.attach,
+                          request)
+        self.assertEqual('ours', self.pool.look(lun.volume_id).state)
+
     def test_two_volumes_share_devices_until_the_last_leaves(self):
         instance = new()
         first = self.attach(self.claim(), instance)
