@@ -10,7 +10,7 @@ MIB = 2 ** 20
 GIB = 2 ** 30
 
 _UNITS = {'M': MIB, 'G': GIB}
-_SIZE = re.compile('([0-9]{1,12})(?:\\.([0-9]{1,12}))?([MGmg])')
+_SIZE = re.compile('([0-9]{1,15})(?:\\.([0-9]{1,12}))?([MGmg])')
 _SIZE_RULE = ('digits, perhaps a decimal part, then M (2**20) or G (2**30), '
               'more than zero: 10G, 20480M, 5.5G')
 

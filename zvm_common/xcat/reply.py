@@ -238,7 +238,7 @@ def _element(raw, request, mask, nested=False):
                            () if nested else ('node',))
     for key in raw:
         if key not in known:
-            raise surprise('the unknown key %s' % key[:80])
+            raise surprise('the unknown key %s' % key)
     values = {}
     for key in _TEXTS:
         values[key] = _texts(raw.get(key, []), key, surprise)
