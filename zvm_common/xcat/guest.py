@@ -19,7 +19,7 @@ _COMMAND_RULE = ('1 to %d printable ASCII characters without line ends '
 # Of ssh on the MN, before it logged in: nothing ran.
 _NO_LOGIN = re.compile(
     'ssh: connect to host |ssh: Could not resolve hostname '
-    '|Permission denied \\(|Host key verification failed'
+    '|(\\S+: )?Permission denied \\(|Host key verification failed'
     '|(kex|ssh)_exchange_identification: ')
 # Of ssh after that: the command may have run.
 _LOST = re.compile(
