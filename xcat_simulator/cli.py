@@ -18,6 +18,9 @@ from xcat_simulator import worldfile
 def main(argv=None):
     """Run the command; returns its exit status."""
     args = _parser().parse_args(argv)
+    stopped = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopped.set())
     try:
         spec = _spec(args)
         served = simulator.Simulator(spec, args.dir, args.port, args.listen)
@@ -25,7 +28,7 @@ def main(argv=None):
             model.MachineError, OSError) as e:
         print('zvm-simulator: %s' % e, file=sys.stderr)
         return 1
-    return _serve(served, args)
+    return _serve(served, args, stopped)
 
 
 def _parser():
@@ -69,10 +72,7 @@ def _spec(args):
                 args.initial, 'is no initial object: %r' % e) from e
 
 
-def _serve(served, args):
-    stopped = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopped.set())
+def _serve(served, args, stopped):
     try:
         served.start()
         print('zvm-simulator: serving https://%s:%d/xcatws, CA in %s' % (

@@ -110,6 +110,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self._send(Response.page(status))
 
     def send_error(self, code, message=None, explain=None):
+        # For what is no HTTP the base class would omit the status line.
+        self.request_version = self.protocol_version
         self._refuse(code)
 
     def _send(self, response):
@@ -147,7 +149,7 @@ class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
         self.port = self.server_address[1]
         self._slots = threading.BoundedSemaphore(MAX_CONNECTIONS)
         self._thread = threading.Thread(
-            target=self.serve_forever, kwargs={'poll_interval': 0.2},
+            target=self.serve_forever, kwargs={'poll_interval': 0.05},
             name='port %d' % self.port, daemon=True)
 
     def start(self):

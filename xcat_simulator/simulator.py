@@ -21,7 +21,8 @@ from xcat_simulator.mn import wsapi
 
 LOOPBACK = '127.0.0.1'
 MARKER = '.zvm-simulator'
-MADE = ('ca.pem', 'password', 'ports.json', 'luns', 'nodes')
+READY = 'ports.json'
+MADE = ('ca.pem', 'password', READY, 'luns', 'nodes')
 
 
 class FolderError(Exception):
@@ -144,7 +145,7 @@ class Simulator:
         """Begin to serve, then say in ports.json where."""
         for server in self._servers:
             server.start()
-        self._folder.write('ports.json', json.dumps(
+        self._folder.write(READY, json.dumps(
             {'mn': self.port, 'connectors': self.connectors}) + '\n')
 
     def stop(self):
@@ -153,4 +154,5 @@ class Simulator:
             server.stop()
         if self._world is not None:
             self._world.stop()
+        _remove(os.path.join(self._folder.path, READY))
         self._folder.close()

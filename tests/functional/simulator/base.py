@@ -13,13 +13,17 @@ HEADERS = {'userName': worlds.USER, 'password': worlds.PASSWORD}
 class ServedCase(testtools.TestCase):
     """`self.simulator` serves `world()`; the clients trust its CA alone."""
 
-    def world(self):
+    @staticmethod
+    def world():
         return worlds.small()
 
     def setUp(self):
         super().setUp()
-        self.simulator = self.useFixture(fixture.Simulator(self.world()))
+        self.simulator = self.served()
         self.session = self.client()
+
+    def served(self):
+        return self.useFixture(fixture.Simulator(self.world()))
 
     def client(self):
         session = requests.Session()
@@ -46,3 +50,17 @@ class ServedCase(testtools.TestCase):
 
     def dsh(self, node, command):
         return self.data('PUT', 'nodes/%s/dsh' % node, ['command=' + command])
+
+
+class SharedCase(ServedCase):
+    """One simulator for all tests of the class: they leave it as it is."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls._shared = fixture.Simulator(cls.world())
+        cls._shared.setUp()
+        cls.addClassCleanup(cls._shared.cleanUp)
+
+    def served(self):
+        return self._shared

@@ -16,7 +16,7 @@ from tests.functional.simulator import base
 from xcat_simulator import certificates
 
 
-class TlsTest(base.ServedCase):
+class TlsTest(base.SharedCase):
 
     def test_both_names_of_the_certificate_are_good(self):
         port = self.simulator.ports['mn']
@@ -59,7 +59,7 @@ class TlsTest(base.ServedCase):
                     self.assertNotIn(b'PRIVATE KEY', stream.read())
 
 
-class ConnectionTest(base.ServedCase):
+class ConnectionTest(base.SharedCase):
 
     def test_a_connection_is_kept_for_many_requests(self):
         ports = set()
@@ -111,7 +111,7 @@ class ConnectionTest(base.ServedCase):
         self.assertLess(time.monotonic() - started, 6)
 
 
-class HostileTest(base.ServedCase):
+class HostileTest(base.SharedCase):
 
     def raw(self, data):
         """Send bytes over TLS, return the status line's number or b''."""

@@ -9,9 +9,10 @@ from tests.functional.simulator import base
 POOL = 'nodes/host1/inventory?field=--zfcppool&field=zpool1'
 
 
-class CredentialsTest(base.ServedCase):
+class CredentialsTest(base.SharedCase):
 
-    def world(self):
+    @staticmethod
+    def world():
         world = worlds.small()
         world['users']['reader'] = {
             'password': 'only-reads',
@@ -106,7 +107,7 @@ class PoolTest(base.ServedCase):
             self.assertEqual(400, answer.status_code, event)
 
 
-class DshTest(base.ServedCase):
+class DshTest(base.SharedCase):
 
     def test_blanks_of_a_command_stay(self):
         self.assertEqual(['guest1: a  b'],
@@ -184,7 +185,8 @@ class PowerTest(base.ServedCase):
 
 class TwoLparsTest(base.ServedCase):
 
-    def world(self):
+    @staticmethod
+    def world():
         return worlds.two()
 
     def test_each_hypervisor_shows_its_own_devices(self):
