@@ -67,16 +67,13 @@ class Attachment:
         return lun
 
     def _request(self):
-        # Held since the connector was made; the ledger says which they are.
-        held = self._platform.devices.hold(self._instance, self._userid)
+        # The devices are those held since the connector was made.
         return fcp.AttachRequest(
             volume_id=self._wanted.volume_id,
             generation=self._wanted.generation,
             attachment_id=self._wanted.attachment_id or str(uuid.uuid4()),
             instance_uuid=self._instance, userid=self._userid,
-            node=self._node,
-            devices=tuple(device.number for device in held),
-            operation_id=str(uuid.uuid4()))
+            node=self._node, operation_id=str(uuid.uuid4()))
 
     def _take_again(self, request):
         """The outcome is not known: read the truth, then ask once more.

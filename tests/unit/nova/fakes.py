@@ -245,13 +245,15 @@ class FakeDevices:
             raise exceptions.LunBusy('used by %s' % lun.node, code='busy')
         if lun.generation != request.generation:
             raise exceptions.StaleGeneration('stale', code='stale')
-        assert [str(d) for d in request.devices] == self._lpar.held[
-            str(request.instance_uuid)]
+        held = self._lpar.held.get(str(request.instance_uuid))
+        if not held:
+            raise exceptions.NoFcpDevice('none is held for this instance')
         self._lpar.luns[volume] = dataclasses.replace(
             lun, state='used', generation=lun.generation + 1,
             operation_id=str(request.operation_id),
             instance=str(request.instance_uuid), node=str(request.node),
-            userid=str(request.userid), devices=tuple(request.devices),
+            userid=str(request.userid),
+            devices=tuple(model.DeviceNumber(number) for number in held),
             attachment=str(request.attachment_id))
         return self._lpar.luns[volume]
 

@@ -69,6 +69,8 @@ class Base(test.NoDBTestCase):
     def spawn(self, made, instance, *mappings):
         image = objects.ImageMeta.from_dict(
             {'id': uuids.image, 'properties': {'os_distro': 'rhel9'}})
+        if mappings:
+            made.get_volume_connector(instance)
         made.spawn(CONTEXT, instance, image, [], None, {}, network_info=[],
                    block_device_info={'block_device_mapping':
                                       list(mappings)})
@@ -280,6 +282,7 @@ class TestWhoseGuest(Base):
         instance = self.instance()
         made = self.driver()
         info = fakes.connection_info()
+        made.get_volume_connector(instance)
         made.attach_volume(CONTEXT, info, instance, '/dev/sdb')
         self.connector.guests.add('ZVM00001')
         self.assertRaises(
@@ -397,6 +400,7 @@ class TestVolumes(Base):
     def test_attach_and_detach(self):
         made, instance = self.driver(), self.instance()
         info = fakes.connection_info()
+        made.get_volume_connector(instance)
         made.attach_volume(CONTEXT, info, instance, '/dev/sdb',
                            disk_bus='scsi', device_type='disk')
         self.assertIn('device_path', info['data'])
@@ -418,6 +422,7 @@ class TestVolumes(Base):
     def test_detach_asks_the_connector_whether_a_silent_guest_exists(self):
         made, instance = self.driver(), self.instance()
         info = fakes.connection_info()
+        made.get_volume_connector(instance)
         made.attach_volume(CONTEXT, info, instance, '/dev/sdb')
         self.connector.guests.add('ZVM00001')
         self.lpar.guests['zvm00001'].silent = 1
