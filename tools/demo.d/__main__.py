@@ -43,10 +43,8 @@ def _folder(keep):
     yield keep.resolve()
 
 
-def main():
-    arguments = _arguments()
-    shown = display.Silent() if arguments.json else display.Live()
-    with _folder(arguments.keep) as folder, contextlib.ExitStack() as stack:
+def _run(keep, shown):
+    with _folder(keep) as folder, contextlib.ExitStack() as stack:
         with shown.starting('simulator, cinder-volume and nova-compute'):
             world = stack.enter_context(
                 truth.Simulator(os.environ['ZVM_SIMULATOR'], folder))
@@ -55,7 +53,17 @@ def main():
                 world))
             nova = stack.enter_context(side.Side(
                 os.environ['ZVM_NOVA_PYTHON'], 'nova_side.py', folder, world))
-        done = steps.run(steps.Demo(world, cinder, nova), shown)
+        return steps.run(steps.Demo(world, cinder, nova), shown)
+
+
+def main():
+    arguments = _arguments()
+    shown = display.Silent() if arguments.json else display.Live()
+    done = []
+    try:
+        done = _run(arguments.keep, shown)
+    except truth.CheckFailed as error:
+        print('tools/demo: %s' % error, file=sys.stderr)
     ok = all(step['ok'] for step in done) and len(done) == len(steps.STEPS)
     if arguments.json:
         print(json.dumps({'ok': ok, 'steps': [

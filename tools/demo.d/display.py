@@ -5,7 +5,6 @@ import contextlib
 
 from rich import console
 from rich import markup
-from rich import panel
 from rich import table
 
 
@@ -62,9 +61,8 @@ class Live:
             self._show('After: ' + title, text)
 
     def _show(self, title, text):
-        self._console.print(panel.Panel(
-            markup.escape(text.strip() or '(empty)'), title=title,
-            title_align='left'))
+        self._console.print('\n[bold]%s[/]' % title)
+        self._console.print(markup.escape(text.strip() or '(empty)'))
 
 
 def _mark(step):

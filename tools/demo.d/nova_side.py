@@ -17,7 +17,7 @@ _CONF = """\
 host = compute1
 my_ip = 127.0.0.1
 compute_driver = zvm_volume.ZVMVolumeDriver
-instance_name_template = zvm%%05x
+instance_name_template = zvm%05x
 instances_path = {folder}/instances
 log_file = {folder}/nova.log
 debug = true
@@ -86,7 +86,7 @@ class Nova:
         from nova import objects
         instance = objects.Instance(
             self._context, uuid=str(uuid.uuid4()), vcpus=1, memory_mb=1024,
-            root_gb=1, ephemeral_gb=0, host='compute1', node='HOST1',
+            root_gb=1, ephemeral_gb=0, host='compute1',
             image_ref=_IMAGE, project_id=self._context.project_id,
             user_id=self._context.user_id, config_drive='',
             system_metadata={}, metadata={}, vm_state='building')
@@ -101,7 +101,14 @@ class Nova:
         return self._driver.get_volume_connector(self._instance(instance))
 
     def attach(self, instance, info):
-        """Where the guest has the disk, and over which paths."""
+        """Where the guest has the disk, and what else Nova keeps of it.
+
+        :param info: Cinder's attachment connection_info, whose "data" Nova
+            puts in a key of its own again
+        """
+        from nova.volume import cinder
+        info = cinder._translate_attachment_ref(
+            {'connection_info': info})['connection_info']
         self._driver.attach_volume(self._context, info,
                                    self._instance(instance), '/dev/sdb')
         self._infos[instance] = info

@@ -61,6 +61,7 @@ class Simulator:
         self._command = command
         self._folder = folder
         self._state = folder / 'world'
+        self._own = 0
 
     def __enter__(self):
         file = self._folder / 'world.yaml'
@@ -108,10 +109,10 @@ class Simulator:
                 % self.ports['connectors']['host1']}
 
     def requests(self):
-        """How many requests the management node has answered."""
+        """How many requests of others the management node has answered."""
         return sum(1 for entry in self._get('requests')
                    if entry['server'] == 'mn'
-                   and entry['path'].startswith('/xcatws/'))
+                   and entry['path'].startswith('/xcatws/')) - self._own
 
     def pool(self, number):
         """The pool file of LPAR `number`, as other xCAT users see it."""
@@ -138,6 +139,7 @@ class Simulator:
 
     def run(self, node, command):
         """Standard output of a command that must succeed on a node."""
+        self._own += 1
         result = guest.Node(self.session, node).run(command)
         check(result.ok, '"%s" on %s fails: %s', command, node,
               result.stderr)

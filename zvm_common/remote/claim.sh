@@ -190,13 +190,10 @@ verb_wait() {
     need is_uuid "$1"
     need is_number "$2"
     find_volume "$1" || refuse unknown "volume=$1"
-    wait_key=$r_lun-${r_wwpns%%;*}
     close_ledger
-    until_true "$2" job_lock_free || :
+    job_is_free "$(job_key)" "$2" || :
     open_ledger
     find_volume "$1" || refuse unknown "volume=$1"
     [ "$r_state" != freeing ] || { free_now; refuse unknown "volume=$1"; }
     look_row
 }
-
-job_lock_free() { job_is_free "$wait_key"; }

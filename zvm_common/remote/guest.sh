@@ -64,9 +64,10 @@ one_path() { # one_path PATH
     zdev -e zfcp-host "$bus" || undo path "text=$(text "chzdev $bus: $z_out")"
     until_true 10 is_online "$bus" ||
         undo path "text=$(text "FCP device $bus does not go online")"
+    # a device sees only the ports of its own fabric, and all of them after a
+    # rescan, which the kernel ends before the write to it returns
     [ -d "$port" ] || { echo 1 >"$ZFCP/$bus/port_rescan"; } 2>/dev/null
-    # a device sees only the ports of its own fabric
-    until_true 5 test -d "$port" || {
+    until_true 2 test -d "$port" || {
         missing_paths=$(set_add "$missing_paths" "$1")
         return
     }

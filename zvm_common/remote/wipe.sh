@@ -6,7 +6,9 @@
 # with it and its children: nobody is asked whether a process id is still its.
 
 job_key() { printf '%s-%s' "$r_lun" "${r_wwpns%%;*}"; }
-job_is_free() { ( flock -n 7 ) 7>>"$JOBS/$1"; }
+job_is_free() { # job_is_free KEY [SECONDS TO WAIT]
+    ( flock -w "${2:-0}" 7 ) 7>>"$JOBS/$1"
+}
 job_runs() { ! job_is_free "$(job_key)"; }
 
 start_job() { # for r_..., under the ledger's lock
