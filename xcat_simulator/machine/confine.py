@@ -11,6 +11,9 @@ back: to truncate what is in the folder's dev. A disk there is a file, and
 Without Landlock a command is refused when its text names an absolute path
 outside the folder or goes up by `..`: a guard against mistakes, not against
 intent. That is said once on stderr.
+
+Landlock knows no rights for chmod, chown and time stamps: of files that the
+simulator's user owns, a node can change these anywhere.
 """
 import ctypes
 import os
@@ -20,6 +23,7 @@ import sys
 _CREATE, _ADD, _RESTRICT = 444, 445, 446
 _PATH_BENEATH = 1
 _NO_NEW_PRIVS = 38
+_CAPABILITIES_V3 = 0x20080522
 _VERSION = 1
 
 EXECUTE, WRITE, READ, READ_DIR = 1, 1 << 1, 1 << 2, 1 << 3
@@ -120,13 +124,24 @@ def run_layer(folder):
     return ruleset
 
 
+def give_up_privileges():
+    """Take every capability from the calling thread and what it starts.
+
+    So a root of a node is no root of the host: he does not read the memory
+    of other processes, and a write-only attribute is that for him too.
+    """
+    if _libc.prctl(_NO_NEW_PRIVS, 1, 0, 0, 0):
+        raise OSError(ctypes.get_errno(), 'prctl')
+    header = (ctypes.c_uint32 * 2)(_CAPABILITIES_V3, 0)
+    if _libc.capset(header, (ctypes.c_uint32 * 6)()):
+        raise OSError(ctypes.get_errno(), 'capset')
+
+
 def restrict(ruleset):
     """Put the calling thread, and what it starts, under a ruleset.
 
     Landlock binds threads, not processes: the simulator's others stay free.
     """
-    if _libc.prctl(_NO_NEW_PRIVS, 1, 0, 0, 0):
-        raise OSError(ctypes.get_errno(), 'prctl')
     if _libc.syscall(_RESTRICT, ruleset, 0):
         raise OSError(ctypes.get_errno(), 'landlock_restrict_self')
 
@@ -139,7 +154,9 @@ def interpreter():
     return program, sorted(folders)
 
 
-_ABSOLUTE = re.compile(r'(?<![\w.}"/])/[\w.@+-][^\s\'";|&<>()$`]*')
+# A path after a closing quote or brace ("$ZVM_ROOT"/etc) is not absolute.
+_ABSOLUTE = re.compile(r'(?:(?<![\w.}"\'/])|(?<=[\s=(<>|;&]["\']))'
+                       r'/[\w.@+-][^\s\'";|&<>()$`]*')
 
 
 def lexical_refusal(command, folder):

@@ -22,9 +22,9 @@ class Fifo:
     """A FIFO whose lines go to `callback`; close() removes nothing."""
 
     def __init__(self, engine, path, callback):
-        os.mkfifo(path, 0o200)
-        os.chmod(path, 0o200)
+        os.mkfifo(path, 0o600)
         self.fd = os.open(path, os.O_RDWR | os.O_NONBLOCK)
+        os.chmod(path, 0o200)
         self._engine = engine
         self._callback = callback
         self._rest = b''

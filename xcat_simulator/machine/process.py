@@ -21,21 +21,23 @@ class Keeper:
     def __init__(self, folder):
         self._folder = folder
         self._jobs = queue.SimpleQueue()
-        if confine.ABI:
-            layer = confine.node_layer(folder)
-            started = queue.SimpleQueue()
-            threading.Thread(target=self._keep, args=(layer, started),
-                             name='zvm-keeper', daemon=True).start()
-            error = started.get()
-            os.close(layer)
-            if error:
-                raise error
-        else:
+        layer = confine.node_layer(folder) if confine.ABI else None
+        started = queue.SimpleQueue()
+        threading.Thread(target=self._keep, args=(layer, started),
+                         name='zvm-keeper', daemon=True).start()
+        error = started.get()
+        if layer is None:
             confine.warn_once()
+        else:
+            os.close(layer)
+        if error:
+            raise error
 
     def _keep(self, layer, started):
         try:
-            confine.restrict(layer)
+            confine.give_up_privileges()
+            if layer is not None:
+                confine.restrict(layer)
         except OSError as error:
             started.put(error)
             return
@@ -49,16 +51,14 @@ class Keeper:
 
     def popen(self, command, environment):
         """Start /bin/sh -c command; returns the Popen."""
-        arguments = (['/bin/sh', '-c', command], self._folder, environment)
-        answer = queue.SimpleQueue()
         if not confine.ABI:
             refused = confine.lexical_refusal(command, self._folder)
             if refused:
                 raise PermissionError(13, 'Permission denied', refused)
-            _start(None, answer, *arguments)
-        else:
-            layer = confine.run_layer(self._folder)
-            self._jobs.put((layer, answer) + arguments)
+        answer = queue.SimpleQueue()
+        self._jobs.put((
+            confine.run_layer(self._folder), answer,
+            ['/bin/sh', '-c', command], self._folder, environment))
         process = answer.get()
         if isinstance(process, Exception):
             raise process

@@ -3,8 +3,8 @@
 
 Attributes that a program writes: `online`, `allow_lun_scan`, `delete`,
 `rescan` and `port_rescan` are regular files in watched folders; `unit_add`,
-`unit_remove` and `scan`, whose every write counts, are FIFOs. A FIFO has no
-text: reading one blocks, where Linux says "Permission denied".
+`unit_remove` and `scan`, whose every write counts, are FIFOs that cannot be
+read ("Permission denied", as on Linux).
 """
 import os
 import shutil
