@@ -86,6 +86,12 @@ class RunTest(NodeTest):
             self.assertRaises(exceptions.OutcomeUnknown, self.run_on,
                               stderr('n1: ' + text), BAD, node='n1')
 
+    def test_a_command_that_fails_and_says_so(self):
+        self.assertEqual(
+            guest.CommandResult('', 'sh: nosuch: not found\nbye', False),
+            self.run_on(stderr('n1: sh: nosuch: not found\nn1: bye'), BAD,
+                        node='n1'))
+
     def test_what_a_command_says_of_its_own_ssh_is_no_login(self):
         result = self.run_on(
             {'data': ['n1: began']},
@@ -258,6 +264,13 @@ class DefinitionTest(NodeTest):
         self.assertFalse(self.remove(shown(groups='all')))
         self.assertFalse(self.remove(MISSING))
         self.assertEqual([GET, GET], self.sent())
+
+    def test_errors_are_no_missing_node(self):
+        error = mn.elements({'error': ['Error: database is locked'],
+                             'errorcode': ['1']})
+        self.assertRaises(exceptions.CommandFailed, self.remove, error)
+        self.assertRaises(exceptions.CommandFailed, self.remove, shown(),
+                          error)
 
     def test_a_removal_may_be_repeated(self):
         self.assertFalse(self.remove(shown(), NOT_REMOVED))

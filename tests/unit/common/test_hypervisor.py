@@ -197,6 +197,10 @@ class ListingTest(test_guest.NodeTest):
         self.assertIn('pool1', str(error))
         self.assertRaises(exceptions.ZhcpDown, self.lines, NULL, ZHCP_DOWN)
 
+    def test_an_error_of_the_management_node(self):
+        self.assertRaises(exceptions.CommandFailed, self.lines, mn.elements(
+            {'error': ['host1: (Error) x'], 'errorcode': ['1']}))
+
     def test_a_damaged_line_is_named(self):
         error = self.assertRaises(exceptions.PoolDamaged, self.lines,
                                   mn.elements({'info': [

@@ -10,11 +10,13 @@ import os
 import socket
 import threading
 import traceback
+import types
 
 import fixtures
 import testtools
 
 from tests.unit.common import mn
+from zvm_common import conf
 from zvm_common import exceptions
 from zvm_common.xcat import reply
 from zvm_common.xcat import session
@@ -51,6 +53,19 @@ class SessionTest(testtools.TestCase):
 
 
 class RequestTest(SessionTest):
+
+    def test_a_session_as_the_options_say(self):
+        settings = conf.settings(types.SimpleNamespace(
+            zvm_xcat_server=self.mn.server, zvm_xcat_username='admin',
+            zvm_xcat_password=PASSWORD, zvm_ca_file=self.mn.ca_file,
+            zvm_xcat_read_timeout=7))
+        made = session.Session.from_settings(settings)
+        self.addCleanup(made.close)
+        self.assertEqual(('fine',), reply.parse(made.get(NODES)).info)
+        self.mn.answers(mn.late(10))
+        error = self.assertRaises(exceptions.MnUnreachable, made.get, NODES,
+                                  read_timeout=0.1)
+        self.assertIn('within 0.1 s', str(error))
 
     def test_credentials_go_in_headers_and_never_in_the_url(self):
         self.put()
