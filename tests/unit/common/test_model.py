@@ -277,7 +277,8 @@ class NameTest(testtools.TestCase):
             server = model.Server(text)
             self.assertEqual((host, port), (server.host, server.port))
         for bad in ('mn:', ':443', 'mn:0', 'mn:65536', 'mn:x', '::1',
-                    '[::1', '[1:2]', '[mn]', '[::1%eth0]', 'https://mn', 'mn/xcatws',
+                    '[::1', '[1:2]', '[mn]',
+                    '[::1%eth0]', 'https://mn', 'mn/xcatws',
                     'admin@mn', 'mn:443:443', 'mn..x'):
             self.assertRaises(exceptions.InvalidValue, model.Server, bad)
 
