@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Makes the machines of a world from what its file says."""
 
-import os
-
 from xcat_simulator import machine
 
 ENTRY = ('USER %s XXXX 2G 4G G\nINCLUDE LNXDFLT\nCPU 00 BASE\n'

@@ -5,6 +5,7 @@
     session = Session(simulator.server, 'admin', 'secret', simulator.ca_file)
 """
 
+import http.client
 import json
 import os
 import shutil
@@ -15,7 +16,6 @@ import sys
 import tempfile
 import time
 import urllib.parse
-import urllib.request
 
 import fixtures
 import yaml
@@ -135,9 +135,16 @@ class Simulator(fixtures.Fixture):
         raise KeyError('%s/%s' % (wwpn, lun))
 
     def _call(self, method, name, body=None):
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(
-            '%s/simulator/%s' % (self.url, name), data=data, method=method)
-        with urllib.request.urlopen(request, context=self._context,
-                                    timeout=60) as response:
-            return json.loads(response.read())
+        connection = http.client.HTTPSConnection(
+            'localhost', self.ports['mn'], context=self._context, timeout=60)
+        try:
+            connection.request(method, '/simulator/' + name,
+                               None if body is None else json.dumps(body))
+            response = connection.getresponse()
+            text = response.read().decode()
+        finally:
+            connection.close()
+        if response.status != 200:
+            raise RuntimeError('%s /simulator/%s: %d %s' % (
+                method, name, response.status, text))
+        return json.loads(text)

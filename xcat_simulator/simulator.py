@@ -15,9 +15,9 @@ from xcat_simulator import certificates
 from xcat_simulator import connector
 from xcat_simulator import httpd
 from xcat_simulator import journal
-from xcat_simulator import world
 from xcat_simulator.mn import daemon
 from xcat_simulator.mn import wsapi
+from xcat_simulator import world
 
 LOOPBACK = '127.0.0.1'
 MARKER = '.zvm-simulator'

@@ -136,6 +136,7 @@ def _define(table, number, lpar):
     for guest in lpar.guests:
         if guest.is_node:
             table.define(guest.node, dict(
-                common, arch='s390x', os=guest.linux.distro, userid=guest.userid,
+                common, arch='s390x', os=guest.linux.distro,
+                userid=guest.userid,
                 hostnames='%s.%s' % (guest.node, domain)),
                 {'nodetype': 'vm', 'parent': lpar.name})

@@ -3,8 +3,8 @@
 
 import re
 
-from xcat_simulator import machine
 from xcat_simulator.connector import envelope
+from xcat_simulator import machine
 
 USERID = re.compile(r'[A-Z0-9@#$_+:-]{1,8}\Z')
 SIZE = re.compile(r'([0-9]+)([mg]?)\Z')

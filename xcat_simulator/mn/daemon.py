@@ -4,8 +4,8 @@
 import dataclasses
 import hmac
 
-from xcat_simulator import nodes
 from xcat_simulator.mn import commands
+from xcat_simulator import nodes
 
 
 class Denied(Exception):

@@ -187,7 +187,8 @@ class FixtureTest(testtools.TestCase):
         world = worlds.small()
         del world['users']
         simulator = fixture.Simulator(world)
-        error = self.assertRaises(Exception, simulator.setUp)
+        error = self.assertRaises(fixtures.MultipleExceptions,
+                                  simulator.setUp)
         self.assertIn('world.users: is missing', str(error))
 
     def test_it_leaves_nothing_behind(self):

@@ -3,8 +3,8 @@
 
 import json
 
-from tests import worlds
 from tests.functional.simulator import base
+from tests import worlds
 
 POOL = 'nodes/host1/inventory?field=--zfcppool&field=zpool1'
 

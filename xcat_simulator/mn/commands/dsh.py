@@ -92,7 +92,7 @@ def _run(world, node, text, timeout):
 
 
 def _elements(node, done, background):
-    stdout, mark, _ = _split_mark(done.stdout)
+    stdout, mark = _split_mark(done.stdout)
     answer = []
     if stdout:
         answer.append({'data': _blocks(node, stdout)})
@@ -104,12 +104,14 @@ def _elements(node, done, background):
 
 
 def _split_mark(stdout):
-    """Output and the command's status; a last line without end gets lost
-    when the mark does not follow it."""
+    """The output, and the status that the mark after it tells.
+
+    Without a mark a last line that has no end gets lost.
+    """
     found = MARK.search(stdout)
     if found:
-        return (MARK.sub('', stdout), int(found[1] or 255), True)
-    return stdout[:stdout.rfind('\n') + 1], None, False
+        return MARK.sub('', stdout), int(found[1] or 255)
+    return stdout[:stdout.rfind('\n') + 1], None
 
 
 def _blocks(node, text):

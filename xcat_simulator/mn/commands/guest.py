@@ -3,9 +3,9 @@
 
 import re
 
-from xcat_simulator.mn import reply
 from xcat_simulator.mn.commands import power
 from xcat_simulator.mn.commands import zhcp
+from xcat_simulator.mn import reply
 
 
 def lsvm(world, command):
@@ -48,8 +48,10 @@ def _show(world, host, node, userid, args):
 
 
 def _dedicate(world, host, node, userid, args):
-    """Directory entry first; a device that is there already stays as it is
-    in the active configuration, whatever that is."""
+    """Both halves; a repeat sees the entry alone and says Done.
+
+    So a half that failed is not tried again, whatever is active.
+    """
     if len(args) != 4:
         yield '%s: (Error) Wrong number of parameters' % node
         return

@@ -4,8 +4,8 @@
 import re
 
 from xcat_simulator import checks
-from xcat_simulator.mn import reply
 from xcat_simulator.mn.commands import zhcp
+from xcat_simulator.mn import reply
 
 HEADER = '#status,wwpn,lun,size,range,owner,channel,tag\n'
 FOLDER = '/var/opt/zhcp/zfcp'

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """rpower."""
 
-from xcat_simulator.mn import reply
 from xcat_simulator.mn.commands import zhcp
+from xcat_simulator.mn import reply
 
 
 def rpower(world, command):
