@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A simulator, and scenarios with the real VolumeManager beside it."""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+import fixtures
+import testtools
+
+from tests.functional.cinder import harness
+from tests import worlds
+from xcat_simulator import fixture
+
+TOP = pathlib.Path(__file__).resolve().parents[3]
+INSTANCE = 'aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee'
+
+
+class ManagerTestCase(testtools.TestCase):
+    """self.simulator runs self.world(); scenarios share self.workdir."""
+
+    backends = {'zvmssio1': harness.section(1),
+                'zvmssio2': harness.section(2)}
+
+    def world(self):
+        return worlds.two()
+
+    def setUp(self):
+        super().setUp()
+        self.simulator = self.useFixture(fixture.Simulator(self.world()))
+        self.workdir = self.useFixture(fixtures.TempDir()).path
+        self.addOnException(self._tell)
+
+    def _tell(self, _info):
+        """Add what Cinder and the simulator said to a failure."""
+        log = pathlib.Path(self.workdir) / 'cinder.log'
+        if log.exists():
+            lines = log.read_text(errors='replace').splitlines()
+            self.addDetail('cinder.log', testtools.content.text_content(
+                '\n'.join(lines[-150:])))
+        self.addDetail('simulator', testtools.content.text_content(
+            self.simulator.log()[-5000:]))
+
+    def run_scenario(self, name, backends=None, ready=True, **args):
+        """Run a function of scenarios.py; its result.
+
+        Asserts that Cinder loaded our driver and that the simulator was
+        asked.
+        """
+        before = len(self.simulator.requests())
+        done = self._process(name, backends, args)
+        self.assertEqual(0, done.returncode, done.stderr)
+        answer = json.loads(done.stdout.splitlines()[-1])
+        self.assertEqual({harness.DRIVER}, set(answer['drivers'].values()))
+        self.assertGreater(len(self.simulator.requests()), before)
+        if ready:
+            self.assertEqual({True}, set(answer['initialized'].values()))
+        return answer['result']
+
+    def run_and_die(self, name, backends=None, **args):
+        """Run a scenario that ends with SIGKILL."""
+        done = self._process(name, backends, args)
+        self.assertEqual(-9, done.returncode, done.stderr)
+
+    def _process(self, name, backends, args):
+        job = {'workdir': self.workdir, 'server': self.simulator.server,
+               'ca_file': self.simulator.ca_file, 'args': args,
+               'backends': self.backends if backends is None else backends}
+        environment = dict(os.environ, PYTHONPATH=str(TOP))
+        return subprocess.run(
+            [sys.executable, '-W', 'ignore', '-m',
+             'tests.functional.cinder.scenarios', name, json.dumps(job)],
+            cwd=TOP, env=environment, capture_output=True, text=True,
+            timeout=300)
+
+    # the truth on the zHCP
+
+    def lines(self, number=1):
+        """The lines of an LPAR's pool file, as lists of columns."""
+        text = self.simulator.pool_text('host%d' % number,
+                                        'zpool%d' % number)
+        return [line.split(',') for line in text.splitlines()
+                if not line.startswith('#')]
+
+    def statuses(self, number=1):
+        return sorted(line[0] for line in self.lines(number))
+
+    def line_of(self, provider_id, number=1):
+        """The pool line that a provider_id names."""
+        _, wwpns, lun = provider_id.split(':')
+        line, = (line for line in self.lines(number)
+                 if line[1:3] == [wwpns.replace('+', ';'), lun])
+        return line
+
+    def disk(self, provider_id, number=1):
+        """The file behind a volume's LUN, and the disk's real size."""
+        _, wwpns, lun = provider_id.split(':')
+        found = self.simulator.disk('host%d' % number, wwpns.split('+')[0],
+                                    lun)
+        return pathlib.Path(found['path']), found['size']
+
+    def assertZero(self, provider_id, number=1):
+        """Every byte of the LUN is zero."""
+        path, size = self.disk(provider_id, number)
+        self.assertEqual(size, path.stat().st_size)
+        with open(path, 'rb') as stream:
+            while block := stream.read(2 ** 24):
+                self.assertFalse(block.strip(b'\0'),
+                                 'the LUN is not zero: %s' % path)
+
+    def scribble(self, provider_id, number=1):
+        """Data of a tenant at the begin, middle and end of the LUN."""
+        path, size = self.disk(provider_id, number)
+        with open(path, 'r+b') as stream:
+            for place in (0, size // 2, size - 4096):
+                stream.seek(place)
+                stream.write(b'secret of a tenant' * 200)

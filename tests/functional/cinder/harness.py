@@ -1,0 +1,232 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The real VolumeManager on SQLite, in this process.
+
+For tests and demonstrations; needs nothing that only tests have.  Cinder's
+configuration is global, so one process has one :class:`Cinder`, with any
+number of back-ends::
+
+    cinder = start_manager(folder, {'zvmssio1': section(1)}, simulator)
+    volume = cinder.create('zvmssio1', 1)
+    attachment, info = cinder.attach(volume, connector, instance_uuid)
+    cinder.complete(volume, attachment)
+    cinder.detach(volume, attachment)
+    cinder.delete(volume)
+
+``cinder.tests.unit`` is not imported, as it replaces locks and sleeps.
+"""
+
+import configparser
+import os
+import pathlib
+
+# Native threads; read when cinder is imported.
+os.environ.setdefault('OS_CINDER_DISABLE_EVENTLET_PATCHING', 'true')
+
+DRIVER = 'cinder_zvm.volumedriver.ZVMVolumeDriver'
+HOST = 'demo'
+PROJECT = 'a1b2c3d4a1b2c3d4a1b2c3d4a1b2c3d4'
+
+
+def section(number, **changes):
+    """Options of the back-end for LPAR `number` of a simulated world.
+
+    :param changes: further options; None leaves one out
+    :returns: dict, without the server and the CA file
+    """
+    options = {
+        'volume_driver': DRIVER,
+        'zvm_xcat_username': 'admin', 'zvm_xcat_password': 'secret',
+        'zvm_hypervisor': 'host%d' % number,
+        'zvm_scsi_pool': 'zpool%d' % number,
+        'zvm_fcp_list': '3B00-3B0D;3C00-3C0D',
+        'zvm_zhcp_fcp_list': '3B0E;3C0E',
+        'zvm_xcat_connect_timeout': 5, 'zvm_xcat_read_timeout': 60,
+    }
+    options.update(changes)
+    return {name: value for name, value in options.items()
+            if value is not None}
+
+
+def start_manager(workdir, backends, simulator):
+    """A Cinder with a started VolumeManager for each back-end.
+
+    :param workdir: folder for cinder.conf, database, locks; kept there, so
+        that a second process finds the state of the first
+    :param backends: dict of section name -> options (:func:`section`)
+    :param simulator: has `server` (HOST:PORT) and `ca_file`
+    :returns: Cinder
+    """
+    cinder = Cinder(workdir, {
+        name: dict({'zvm_xcat_server': simulator.server,
+                    'zvm_ca_file': simulator.ca_file}, **options)
+        for name, options in backends.items()})
+    for name in backends:
+        cinder.start(name)
+    return cinder
+
+
+class Cinder:
+    """cinder-volume without its RPC server: configuration, database, managers.
+
+    ``managers`` are the started ones by section name.
+    """
+
+    def __init__(self, workdir, backends):
+        self.workdir = pathlib.Path(workdir)
+        self.backends = backends
+        self.managers = {}
+        _configure(self._write_configuration())
+        from cinder import context
+        self.context = context.get_admin_context()
+        self.context.project_id = PROJECT
+        self.context.user_id = PROJECT
+
+    def _write_configuration(self):
+        self.workdir.mkdir(parents=True, exist_ok=True)
+        (self.workdir / 'locks').mkdir(exist_ok=True)
+        conf = configparser.RawConfigParser()
+        folder = self.workdir.resolve()
+        conf['DEFAULT'] = {
+            'host': HOST, 'transport_url': 'fake:/', 'debug': 'true',
+            'state_path': folder, 'log_file': folder / 'cinder.log',
+            'enabled_backends': ','.join(self.backends),
+            # a set-up that fails is not tried again for seconds
+            'reinit_driver_count': 0}
+        conf['database'] = {
+            'connection': 'sqlite:///%s' % (folder / 'cinder.sqlite')}
+        conf['oslo_concurrency'] = {'lock_path': folder / 'locks'}
+        conf['coordination'] = {'backend_url': 'file://%s' % folder}
+        for name, options in self.backends.items():
+            conf[name] = {key: str(value).replace('$', '$$') for key, value
+                          in dict(options, volume_backend_name=name).items()}
+        path = folder / 'cinder.conf'
+        with open(path, 'w', encoding='utf-8') as stream:
+            conf.write(stream)
+        return path
+
+    def start(self, name):
+        """Load the driver as cinder-volume does and run init_host.
+
+        :returns: VolumeManager; its driver.initialized tells whether the
+            set-up succeeded
+        """
+        from cinder.volume import manager
+        self._service(name)
+        found = manager.VolumeManager(
+            volume_driver=self.backends[name]['volume_driver'],
+            service_name=name, host='%s@%s' % (HOST, name))
+        self.managers[name] = found
+        found.init_host(service_id=None, added_to_cluster=False)
+        return found
+
+    def _service(self, name):
+        from cinder import exception
+        from cinder import objects
+        host = '%s@%s' % (HOST, name)
+        try:
+            objects.Service.get_by_args(self.context, host, 'cinder-volume')
+        except exception.ServiceNotFound:
+            objects.Service(self.context, host=host, binary='cinder-volume',
+                            topic='cinder-volume', report_count=0,
+                            availability_zone='nova').create()
+
+    # what the API and the scheduler would do
+
+    def create(self, backend, gib, **fields):
+        """Create a volume on a back-end; the volume, also when that failed.
+
+        :returns: the volume as the database has it afterwards
+        """
+        from cinder import objects
+        from cinder.volume import volume_types
+        manager = self.managers[backend]
+        pool = self.backends[backend]['zvm_scsi_pool']
+        volume = objects.Volume(self.context, **dict({
+            'size': gib, 'status': 'creating', 'attach_status': 'detached',
+            'host': '%s#%s' % (manager.host, pool),
+            'project_id': PROJECT, 'user_id': PROJECT,
+            'availability_zone': 'nova', 'display_name': 'volume',
+            'volume_type_id': volume_types.get_default_volume_type(
+                self.context)['id']}, **fields))
+        volume.create()
+        try:
+            manager.create_volume(
+                self.context, volume,
+                request_spec=objects.RequestSpec(volume_id=volume.id),
+                filter_properties={}, allow_reschedule=False)
+        finally:
+            volume.refresh()
+        return volume
+
+    def volume(self, volume_id):
+        """A volume of the database; VolumeNotFound when it is deleted."""
+        from cinder import objects
+        return objects.Volume.get_by_id(self.context, volume_id)
+
+    def delete(self, volume):
+        """Delete a volume; VolumeNotFound from :meth:`volume` proves it."""
+        volume.status = 'deleting'
+        volume.save()
+        self._manager(volume).delete_volume(self.context, volume)
+
+    def attach(self, volume, connector, instance):
+        """What Nova's attachment_create and attachment_update lead to.
+
+        :param connector: as the Nova extension makes it
+        :param instance: uuid
+        :returns: (VolumeAttachment, connection_info)
+        """
+        from cinder import objects
+        attachment = objects.VolumeAttachment(
+            self.context, volume_id=volume.id, instance_uuid=instance,
+            attach_status='reserved')
+        attachment.create()
+        info = self._manager(volume).attachment_update(
+            self.context, volume, connector, attachment.id)
+        attachment.refresh()
+        return attachment, info
+
+    def complete(self, volume, attachment):
+        """What Nova's attachment_complete leads to, once the guest has it."""
+        for row in (volume, attachment):
+            row.attach_status = 'attached'
+        volume.status = 'in-use'
+        attachment.save()
+        volume.save()
+
+    def detach(self, volume, attachment):
+        """What deleting an attachment leads to."""
+        self._manager(volume).attachment_delete(self.context, attachment.id,
+                                                volume)
+        attachment.destroy()
+        volume.refresh()
+        volume.status = 'available'
+        volume.attach_status = 'detached'
+        volume.save()
+
+    def stats(self, backend):
+        """What the manager would report to the scheduler."""
+        return self.managers[backend].driver.get_volume_stats(refresh=True)
+
+    def _manager(self, volume):
+        return self.managers[volume.host.partition('@')[2].partition('#')[0]]
+
+
+def _configure(path):
+    """Cinder's global state, once for a process."""
+    from cinder.common import config  # noqa: F401 registers the options
+    from cinder import objects
+    objects.register_all()
+    from cinder import coordination
+    from cinder.db import migration
+    from cinder import rpc
+    from cinder.volume import manager  # noqa: F401 needs the objects
+    from oslo_config import cfg
+    from oslo_log import log as logging
+    conf = cfg.CONF
+    logging.register_options(conf)
+    conf(['--config-file', str(path)], project='cinder', version='functional')
+    logging.setup(conf, 'cinder')
+    migration.db_sync()
+    rpc.init(conf)
+    coordination.COORDINATOR.start()

@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Volumes of two back-ends on two zHCPs, made and deleted."""
+
+from tests.functional.cinder import base
+from tests.functional.cinder import harness
+
+
+class LifeTest(base.ManagerTestCase):
+
+    def test_two_backends_side_by_side(self):
+        for number in (1, 2):
+            made = self.run_scenario('create', backend='zvmssio%d' % number,
+                                     sizes=[1, 2])
+            for volume in made['volumes']:
+                self.assertEqual('available', volume['status'])
+                line = self.line_of(volume['provider_id'], number)
+                self.assertEqual('reserved', line[0])
+            self.assertEqual(
+                ['demo@zvmssio%d#zpool%d' % (number, number)] * 2,
+                [volume['host'] for volume in made['volumes']])
+            pool, = made['stats']['pools']
+            self.assertEqual([12, 9, 2], [
+                pool['total_capacity_gb'], pool['free_capacity_gb'],
+                pool['zvm_largest_free_gb']])
+            self.assertEqual([8, 2], [pool['zvm_luns_free'],
+                                      pool['zvm_luns_ours']])
+        self.assertEqual(['free'] * 8 + ['reserved'] * 2, self.statuses(1))
+        self.assertEqual(['free'] * 8 + ['reserved'] * 2, self.statuses(2))
+
+    def test_a_deleted_volume_is_zero_before_it_is_free(self):
+        made = self.run_scenario('create', backend='zvmssio1', sizes=[1])
+        volume, = made['volumes']
+        self.scribble(volume['provider_id'])
+        result = self.run_scenario('delete', volume_id=volume['id'])
+        self.assertEqual([None, True], [result['error'], result['gone']])
+        self.assertEqual('free', self.line_of(volume['provider_id'])[0])
+        self.assertZero(volume['provider_id'])
+
+    def test_too_large(self):
+        result = self.run_scenario('create_refused', backend='zvmssio1',
+                                   gib=50)
+        self.assertIn('largest free LUN has 2.00', result['error']['text'])
+        self.assertEqual('error', result['volume']['status'])
+        self.assertEqual(['free'] * 10, self.statuses())
+        self.assertTrue(self.run_scenario(
+            'delete', volume_id=result['volume']['id'])['gone'])
+
+    def test_creates_at_once_get_different_luns(self):
+        made = self.run_scenario('create_together', backend='zvmssio1',
+                                 count=8)
+        luns = {provider_id.rpartition(':')[2] for provider_id in made}
+        self.assertEqual(8, len(luns), made)
+        self.assertEqual(['free'] * 2 + ['reserved'] * 8, self.statuses())
+
+    def test_stats_tell_when_the_zhcp_is_down(self):
+        before, down, after = self.run_scenario(
+            'stats', backend='zvmssio1', event=['zhcp', 'down', 'up'],
+            server=self.simulator.server, ca_file=self.simulator.ca_file)
+        self.assertEqual(['up', 'down', 'up'], [
+            found['backend_state'] for found in (before, down, after)])
+        self.assertEqual(0, down['pools'][0]['free_capacity_gb'])
+        self.assertEqual(before, after)
+
+
+class UncleanTest(base.ManagerTestCase):
+    """LUNs whose past nobody knows."""
+
+    def world(self):
+        world = super().world()
+        for line in world['lpars']['host1']['pools']['zpool1']:
+            line['contents'] = 'random'
+        return world
+
+    def test_a_new_volume_is_zero(self):
+        made = self.run_scenario('create', backend='zvmssio1', sizes=[1])
+        self.assertZero(made['volumes'][0]['provider_id'])
+
+    def test_unless_the_operator_knows_better(self):
+        backends = {'zvmssio1': harness.section(1,
+                                                zvm_trust_free_luns=True)}
+        made = self.run_scenario('create', backends, backend='zvmssio1',
+                                 sizes=[1])
+        path, _ = self.disk(made['volumes'][0]['provider_id'])
+        with open(path, 'rb') as stream:
+            self.assertTrue(stream.read(4096).strip(b'\0'))
+
+
+class KilledTest(base.ManagerTestCase):
+    """cinder-volume dies and comes again."""
+
+    backends = {'zvmssio1': harness.section(1)}
+
+    def _created(self):
+        made = self.run_scenario('create', backend='zvmssio1', sizes=[1])
+        volume, = made['volumes']
+        self.scribble(volume['provider_id'])
+        return volume
+
+    def _killed_delete(self, method, when):
+        volume = self._created()
+        self.run_and_die('die_in', backend='zvmssio1', method=method,
+                         when=when, volume_id=volume['id'])
+        # init_host finds the volume in 'deleting' and goes on
+        result = self.run_scenario('look', volume_id=volume['id'])
+        self.assertTrue(result['gone'], result)
+        self.assertEqual(['free'] * 10, self.statuses())
+        self.assertZero(volume['provider_id'])
+
+    def test_delete_killed_before_the_release(self):
+        self._killed_delete('release', 'before')
+
+    def test_delete_killed_while_the_lun_is_wiped(self):
+        self._killed_delete('release', 'after')
+
+    def test_delete_killed_after_the_wipe(self):
+        self._killed_delete('wait', 'after')
+
+    def _killed_create(self, method, when):
+        self.run_and_die('die_in', backend='zvmssio1', method=method,
+                         when=when)
+        result = self.run_scenario('unfinished')
+        self.assertEqual('error', result['before']['status'])
+        self.assertTrue(result['gone'])
+        self.assertEqual(['free'] * 10, self.statuses())
+        return result
+
+    def test_create_killed_before_the_claim(self):
+        result = self._killed_create('claim', 'before')
+        self.assertIsNone(result['before']['provider_id'])
+
+    def test_create_killed_after_the_claim(self):
+        result = self._killed_create('claim', 'after')
+        self.assertTrue(result['before']['provider_id'])
+        self.assertZero(result['before']['provider_id'])
