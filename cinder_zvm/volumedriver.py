@@ -82,7 +82,8 @@ class ZVMVolumeDriver(unsupported.NotOffered, driver.VolumeDriver):
 
         :raises VolumeBackendAPIException: with one text for each mistake
         """
-        with errors.told('Back-end %s' % self._name()):
+        with errors.told('Back-end %s, zHCP %s' % (
+                self._name(), self._backend.hypervisor.zhcp_hostname)):
             self._backend.check()
 
     def _warn_about_volume_clear(self):
