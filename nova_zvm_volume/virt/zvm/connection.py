@@ -50,6 +50,7 @@ def parse(connection_info):
             kind, "only 'fibre_channel' volumes of zvm_scsi_pool back-ends "
             'are attached here', 'driver_volume_type')
     data = _dict(info.get('data'), "connection_info['data']")
+    _writable(data)
     lun = _value(data, 'zvm_lun', model.Lun)
     _same_lun(data, lun)
     return Connection(
@@ -136,6 +137,14 @@ def _ports(data):
         raise exceptions.InvalidValue(data[name], 'each WWPN once',
                                       '%s in connection_info' % name)
     return ports
+
+
+def _writable(data):
+    mode = data.get('access_mode')
+    if mode not in (None, 'rw'):
+        raise exceptions.InvalidValue(
+            mode, "'rw': nothing keeps a guest from writing to its LUN",
+            'access_mode in connection_info')
 
 
 def _same_lun(data, lun):

@@ -362,4 +362,3 @@ class TestStart(Case):
         self.simulator.event(zhcp='up')
         self.assertEqual(2, len(made.get_volume_connector(
             self.instance())['wwpns']))
-

@@ -118,6 +118,12 @@ class TestParse(testtools.TestCase):
             info = fakes.connection_info(target_lun=number)
             self.assertRaises(exceptions.InvalidValue, connection.parse, info)
 
+    def test_a_read_only_volume_is_refused(self):
+        for mode in ('ro', '', 1, [], {}):
+            info = fakes.connection_info(access_mode=mode)
+            self.assertRaises(exceptions.InvalidValue, connection.parse, info)
+        connection.parse(fakes.connection_info(access_mode='rw'))
+
     def test_a_port_named_twice_is_refused(self):
         info = fakes.connection_info(target_wwns=[fakes.WWPNS[0]] * 2)
         self.assertRaises(exceptions.InvalidValue, connection.parse, info)
