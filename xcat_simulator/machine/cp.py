@@ -11,6 +11,7 @@ the privilege class for real devices; others get HCPCMD003E/HCPCQU003E.
     FCP  3B20 OFFLINE
     HCPQDD040E Device 3B20 does not exist          return code 40
     HCPCQU045E LNX00001 not logged on              return code 45
+    HCPCQU361E LOGOFF/FORCE pending for user LNX00001      code 361
     HCPCQU003E Invalid option - X                  return code 3
     HCPCQU020E Userid missing or invalid           return code 20
 """
@@ -62,6 +63,8 @@ def _query_user(lpar, words):
     if not re.fullmatch(r'[A-Z0-9@#$_:+-]{1,8}', userid):
         return 20, 'HCPCQU020E Userid missing or invalid\n'
     guest = lpar.guests.get(userid)
+    if guest is not None and guest.logoff_pending:
+        return 361, 'HCPCQU361E LOGOFF/FORCE pending for user %s\n' % userid
     if guest is None or guest.power != 'on':
         return 45, 'HCPCQU045E %s not logged on\n' % userid
     return 0, '%-8s - DSC \n' % userid

@@ -10,8 +10,10 @@ import heapq
 import itertools
 import os
 import selectors
+import sys
 import threading
 import time
+import traceback
 
 import inotify_simple
 
@@ -133,10 +135,7 @@ class Engine:
     @staticmethod
     def _serve(ready):
         for key, _events in ready:
-            try:
-                key.data()
-            except OSError:
-                continue  # closed by an earlier event of this round
+            _safely(key.data)
 
     def _patience(self):
         with self._tables:
@@ -152,7 +151,7 @@ class Engine:
                     return
                 callback = heapq.heappop(self._timers)[2]
             with self.lock:
-                callback()
+                _safely(callback)
 
     def _woken(self):
         os.eventfd_read(self._wake)
@@ -167,3 +166,13 @@ class Engine:
                 callback = self._watches.get(event.wd)
             if callback is not None and event.name:
                 callback(event.name)
+
+
+def _safely(callback):
+    """One failing callback must not end the thread for all nodes."""
+    try:
+        callback()
+    except OSError:
+        pass  # closed by an earlier event of this round
+    except Exception:
+        sys.stderr.write('zvm-simulator: %s' % traceback.format_exc())

@@ -357,3 +357,6 @@ class Kernel:
     def _disk_written(self, sd, name):
         if name == 'delete':
             self.delete(sd)
+        elif name == 'rescan':
+            self.tree.change('%s/block/%s/size' % (sd.path, sd.name),
+                             sd.disk.size // 512)

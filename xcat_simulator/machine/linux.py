@@ -87,6 +87,7 @@ class Linux:
         with self.lock:
             if self.running:
                 return
+            process.kill_all(self.folder)  # left by a simulator that died
             self.boot_id = str(uuid.uuid4())
             scan = self.persistent.parameter('allow_lun_scan')
             self.kernel.start(self.options.lun_scan if scan is None

@@ -18,6 +18,7 @@ class VirtualMachine:
 
     `power` is 'on' or 'off'; `active_devices` maps virtual device numbers to
     FcpDevice; `linux` is None for a guest without an operating system.
+    While `logoff_pending`, power is 'off' and the devices are still held.
     """
 
     def __init__(self, lpar, userid, entry):
@@ -25,6 +26,7 @@ class VirtualMachine:
         self.userid = userid
         self.directory = entry
         self.power = 'off'
+        self.logoff_pending = False
         self.active_devices = {}
         self.linux = None
 
@@ -47,6 +49,7 @@ class VirtualMachine:
         with self.lpar.lock:
             if self.power == 'on':
                 return
+            self.finish_logoff()
             self.power = 'on'
             for virtual, real in directory.dedicated(self.directory):
                 device = self.lpar.devices.get(real)
@@ -55,16 +58,28 @@ class VirtualMachine:
             if self.linux is not None:
                 self.linux.boot()
 
-    def power_off(self):
-        """Log off: processes die, devices are free; the directory stays."""
+    def power_off(self, pending=False):
+        """Log off: processes die, devices are free; the directory stays.
+
+        pending: z/VM does not come to the end of it (an I/O that does not
+        end): CP says HCPCQU361E and keeps the devices until finish_logoff.
+        """
         with self.lpar.lock:
-            if self.power == 'off':
-                return
-            if self.linux is not None:
-                self.linux.shutdown()
-            for virtual in list(self.active_devices):
-                self._give(virtual)
-            self.power = 'off'
+            if self.power == 'on':
+                if self.linux is not None:
+                    self.linux.shutdown()
+                self.power = 'off'
+                self.logoff_pending = True
+            if not pending:
+                self.finish_logoff()
+
+    def finish_logoff(self):
+        """Let a pending logoff end: the devices are free."""
+        with self.lpar.lock:
+            if self.logoff_pending:
+                for virtual in list(self.active_devices):
+                    self._give(virtual)
+                self.logoff_pending = False
 
     def reset(self):
         """Log off and on again, as a reset or a reboot by CP does."""

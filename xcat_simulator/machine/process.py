@@ -93,7 +93,11 @@ def finish(process, timeout=None):
 
 
 def of_node(folder):
-    """Process ids whose environment names this folder as ZVM_ROOT."""
+    """Process ids whose environment names this folder as ZVM_ROOT.
+
+    Those too that live in the folder under our confinement: one can lose
+    its environment, but not that.
+    """
     mark = b'ZVM_ROOT=' + os.fsencode(folder) + b'\0'
     found = []
     for name in os.listdir('/proc'):
@@ -109,7 +113,10 @@ def of_node(folder):
 
 def _lives_in(name, folder):
     where = os.readlink('/proc/%s/cwd' % name)
-    return where == folder or where.startswith(folder + '/')
+    if where != folder and not where.startswith(folder + '/'):
+        return False
+    with open('/proc/%s/status' % name) as status:
+        return '\nNoNewPrivs:\t1' in status.read()
 
 
 def kill_all(folder, patience=5.0):

@@ -190,6 +190,17 @@ class ByHand(base.NodeTest):
         self.sh(self.node, 'chzdev -q -y -d zfcp-lun ' + name)
         self.assertEqual(['sda'], self.node.kernel.lost)
 
+    def test_a_disk_that_grew_shows_its_size_after_a_rescan(self):
+        name = '0.0.3b00:0x%s:0x%s' % (W1, base.lun(0))
+        self.sh(self.node, 'chzdev -q -e zfcp-lun ' + name)
+        os.truncate(self.disks[0].path, 3 * base.GIB)
+        self.disks[0].size = 3 * base.GIB
+        out = self.sh(self.node, 'cat sys/block/sda/size\n'
+                      'echo 1 > sys/block/sda/device/rescan\n'
+                      'udevadm settle; cat sys/block/sda/size')
+        self.assertEqual([str(base.GIB // 512), str(3 * base.GIB // 512)],
+                         out.split())
+
 
 class Devices(base.NodeTest):
 

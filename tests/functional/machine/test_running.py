@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Commands in a node: their world, their limits, their jobs."""
 import base64
+from concurrent import futures
 import os
 import subprocess
 import time
@@ -115,6 +116,18 @@ class Jobs(base.NodeTest):
         self.lpar.guests['LNX00001'].power_off()
         self.gone(pid)
 
+    def test_a_job_without_environment_dies_too(self):
+        self.sh(self.node, 'setsid env -i /bin/sleep 60 >/dev/null 2>&1 & '
+                           'echo $! > run/pid')
+        pid = int(self.sh(self.node, 'cat run/pid'))
+        self.lpar.guests['LNX00001'].power_off()
+        self.gone(pid)
+
+    def test_twenty_commands_at_once(self):
+        with futures.ThreadPoolExecutor(20) as pool:
+            done = list(pool.map(self.node.run, ['vmcp q userid'] * 20))
+        self.assertEqual({'LNX00001 AT HOST1\n'}, {d.stdout for d in done})
+
     def gone(self, pid):
         end = time.monotonic() + 5
         while os.path.exists('/proc/%d' % pid):
@@ -204,6 +217,15 @@ END
 
 class TextOnly(base.NodeTest):
     """Without Landlock a command is looked at, no more."""
+
+    def test_a_node_without_landlock_refuses_by_text(self):
+        abi, confine.ABI = confine.ABI, 0
+        self.addCleanup(setattr, confine, 'ABI', abi)
+        node = self.guest('LNX00001')
+        done = node.run('cat /etc/passwd')
+        self.assertEqual(126, done.returncode)
+        self.assertIn('/etc/passwd: Permission denied', done.stderr)
+        self.assertEqual('x\n', self.sh(node, 'echo x > var/x; cat var/x'))
 
     def test_absolute_paths_and_parents_are_refused(self):
         for command in ('cat /etc/passwd', 'touch /tmp/x', 'cat ../x',

@@ -140,6 +140,17 @@ class Power(LparTest):
         self.assertEqual(model.FREE, self.lpar.devices['3B20'].status)
         self.assertIn('DEDICATE', guest.directory)
 
+    def test_a_pending_logoff_holds_its_devices(self):
+        self.dedicate('LNX00001')
+        guest = self.lpar.guests['LNX00001']
+        guest.power_off(pending=True)
+        self.assertEqual('off', guest.power)
+        self.assertEqual(361, self.lpar.cp('ZHCP1', 'q user lnx00001')[0])
+        self.assertIn('ATTACHED', self.lpar.cp('ZHCP1', 'q 3b20')[1])
+        guest.finish_logoff()
+        self.assertEqual(45, self.lpar.cp('ZHCP1', 'q user lnx00001')[0])
+        self.assertIn('FREE', self.lpar.cp('ZHCP1', 'q 3b20')[1])
+
 
 class Cp(LparTest):
 

@@ -79,6 +79,22 @@ def multipathd(node, request):
         if words[:2] in (['del', 'map'], ['remove', 'map']):
             code, _out, err = _flush(node, words[2:])
             return code, ('fail\n' if code else 'ok\n'), err
+        if words[:2] == ['resize', 'map']:
+            return _resize(node, words[2:])
         if words[:1] in (['add'], ['reconfigure'], ['reload']):
             node.multipath.reload()
         return 0, 'ok\n', ''
+
+
+def _resize(node, names):
+    """The map takes over the size that its paths show in sysfs."""
+    found = node.multipath.find(names[0]) if names else None
+    if found is None:
+        return 1, 'fail\n', ''
+    tree = node.kernel.tree
+    sizes = {tree.read('%s/block/%s/size' % (sd.path, sd.name))
+             for sd in found.paths}
+    if len(sizes) != 1:
+        return 1, 'fail\n', ''
+    tree.change(found.path + '/size', sizes.pop())
+    return 0, 'ok\n', ''
