@@ -72,10 +72,12 @@ class ConnectionTest(base.SharedCase):
     def test_a_request_without_delay(self):
         """Neither Nagle's algorithm nor a delayed ACK (40 ms) in the way."""
         self.ask('GET', 'version')
-        started = time.monotonic()
+        seconds = []
         for _ in range(20):
+            started = time.monotonic()
             self.ask('GET', 'version')
-        self.assertLess(time.monotonic() - started, 20 * 0.035)
+            seconds.append(time.monotonic() - started)
+        self.assertLess(sorted(seconds)[5], 0.035)
 
     def test_many_clients_at_once(self):
         def one(number):
