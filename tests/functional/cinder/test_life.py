@@ -132,3 +132,46 @@ class KilledTest(base.ManagerTestCase):
         result = self._killed_create('claim', 'after')
         self.assertTrue(result['before']['provider_id'])
         self.assertZero(result['before']['provider_id'])
+
+
+class UnmaskedTest(base.ManagerTestCase):
+    """The array does not show the zHCP what it shall wipe."""
+
+    # one path each, as every one is tried for seconds
+    backends = {'zvmssio1': harness.section(1, zvm_zhcp_fcp_list='3B0E')}
+    trusting = {'zvmssio1': harness.section(1, zvm_zhcp_fcp_list='3B0E',
+                                            zvm_trust_free_luns=True)}
+
+    def world(self):
+        world = super().world()
+        for line in world['lpars']['host1']['pools']['zpool1']:
+            line['masked_to'] = ['c05076ffe5001000']    # of 3B00
+            line['wwpns'] = line['wwpns'][:1]
+        return world
+
+    def _one_quarantined(self):
+        stats = self.run_scenario('statistics', backend='zvmssio1')
+        pool, = stats['pools']
+        self.assertEqual([9, 1], [pool['zvm_luns_free'],
+                                  pool['zvm_luns_quarantined']])
+        self.assertEqual(1, len([status for status in self.statuses()
+                                 if status != 'free']))
+
+    def test_a_create_sets_one_lun_aside(self):
+        result = self.run_scenario('create_refused', backend='zvmssio1',
+                                   gib=1)
+        self.assertEqual('error', result['volume']['status'])
+        for word in ('zpool1', '3B0E', 'masked', 'quarantine'):
+            self.assertIn(word, result['error']['text'])
+        self._one_quarantined()
+
+    def test_a_delete_never_frees_what_it_could_not_wipe(self):
+        made = self.run_scenario('create', self.trusting,
+                                 backend='zvmssio1', sizes=[1])
+        volume, = made['volumes']
+        for _ in range(2):
+            result = self.run_scenario('delete', volume_id=volume['id'])
+            self.assertIn('quarantine', result['error']['text'])
+            self.assertEqual('error_deleting', result['volume']['status'])
+            self._one_quarantined()
+        self.assertNotEqual('free', self.line_of(volume['provider_id'])[0])
