@@ -69,9 +69,9 @@ class ZVMVolumeDriver(zvm_driver.ZVMDriver):
         super().init_host(host)
         try:
             with errors.configuring():
-                self._platform.check()
-        except (exceptions.TryLater, exceptions.OutcomeUnknown) as err:
-            LOG.warning('Volumes cannot be attached now: %s', err)
+                self._platform.check(self.get_available_nodes()[0])
+        except exceptions.ZvmError as err:
+            LOG.error('Volumes cannot be attached now: %s', err)
 
     def list_instance_uuids(self):
         """This host's instances that the connector lists, as uuids.

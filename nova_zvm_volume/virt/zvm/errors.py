@@ -57,5 +57,6 @@ def configuring():
     """Start-up: a wrong option stops the service before it does harm."""
     try:
         yield
-    except (exceptions.ConfigurationError, exceptions.InvalidValue) as err:
+    except (exceptions.ConfigurationError, exceptions.InvalidValue,
+            exceptions.LedgerFormat) as err:
         raise exception.InvalidConfiguration(str(err)) from err

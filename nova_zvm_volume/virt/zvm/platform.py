@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The z/VM LPAR that this compute host serves, as the options name it."""
 
+import re
 import shlex
 
+from zvm_common import exceptions
 from zvm_common import fcp
 from zvm_common import guestdisk
 from zvm_common import pool
@@ -11,10 +13,13 @@ from zvm_common.xcat import hypervisor
 from zvm_common.xcat import session
 from zvm_common import zhcp
 
+_WHO = 's=; [ "$(id -u)" = 0 ] || s="sudo -n"; '
 # Asked twice: a guest may be logging on or off just now.
-_QUERY = ('s=; [ "$(id -u)" = 0 ] || s="sudo -n"; '
-          '$s vmcp q user %(user)s; sleep 1; $s vmcp q user %(user)s')
+_QUERY_USER = (_WHO + '$s vmcp q user %(user)s; sleep 1; '
+               '$s vmcp q user %(user)s')
 _LOGGED_OFF = 'HCPCQU045E'
+_QUERY_SELF = _WHO + '$s vmcp q userid'
+_AT = re.compile(r'\S+ +AT +(\S+)')
 
 
 class Platform:
@@ -54,12 +59,33 @@ class Platform:
         return fcp.Devices(self._zhcp, self._settings.fcp_list,
                            paths=self._settings.paths, compute=self.host)
 
-    def check(self):
+    def check(self, system):
         """Find the LPAR and see that our program works on its zHCP.
 
+        :param system: z/VM system that the Cloud Connector makes guests on
         :raises ConfigurationError: and its kin, to be mended by an operator
         """
         self._zhcp.hello()
+        found = self._system()
+        if found.upper() != system.upper():
+            raise exceptions.ZhcpMismatch(
+                'The Cloud Connector makes guests on z/VM system %s, and '
+                'hypervisor %s with its zHCP %s is z/VM system %s'
+                % (system, self.hypervisor.name,
+                   self.hypervisor.zhcp_hostname, found),
+                advice='Let cloud_connector_url and zvm_hypervisor in [zvm] '
+                       'name the same LPAR.')
+
+    def _system(self):
+        """The z/VM system that the zHCP runs on, as CP names it."""
+        result = self.hypervisor.zhcp.run(_QUERY_SELF, idempotent=True)
+        match = _AT.match(result.stdout)
+        if not match:
+            raise exceptions.BadAnswer(
+                'CP tells zHCP %s of itself: %s'
+                % (self.hypervisor.zhcp_hostname,
+                   exceptions.excerpt(result.stdout + result.stderr)))
+        return match[1]
 
     def look(self, volume_id):
         """The volume's LunState in the ledger, None when it knows none."""
@@ -89,6 +115,6 @@ class Platform:
         xCAT's power state says "off" as soon as a logoff was asked for.
         """
         result = self.hypervisor.zhcp.run(
-            _QUERY % {'user': shlex.quote(str(userid))}, idempotent=True)
+            _QUERY_USER % {'user': shlex.quote(str(userid))}, idempotent=True)
         said = (result.stdout + result.stderr).split('\n')
         return sum(_LOGGED_OFF in line for line in said) == 2

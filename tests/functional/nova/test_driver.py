@@ -5,6 +5,7 @@ Only the image service and the config drive are replaced; management node,
 zHCPs, Cloud Connectors and guests are the simulator's.
 """
 
+from concurrent import futures
 import contextlib
 import os
 from unittest import mock
@@ -234,6 +235,33 @@ class TestConnector(Case):
         self.assertIn('3B00;3C00', str(error))
 
 
+class TestThreads(Case):
+
+    def test_guests_at_the_same_time_share_nothing(self):
+        instances = [self.instance(number) for number in (1, 2, 3)]
+        volumes = [self.lpar.claim() for _ in instances]
+
+        def life(pair):
+            instance, volume = pair
+            self.spawn(instance)
+            info = self.attach(instance, volume)
+            self.lpar.write(instance.name, info['data']['device_path'],
+                            instance.name)
+            return info
+
+        with futures.ThreadPoolExecutor(3) as pool:
+            infos = list(pool.map(life, zip(instances, volumes)))
+        devices = [device for volume in volumes
+                   for device in self.lpar.look(volume).devices]
+        self.assertEqual(6, len(set(devices)))
+        for instance, volume in zip(instances, volumes):
+            self.assertEqual(instance.name.encode(),
+                             self.lpar.disk_bytes(volume, 8))
+        with futures.ThreadPoolExecutor(3) as pool:
+            list(pool.map(self.detach, instances, infos))
+        self.assertEqual((), self.lpar.devices.list())
+
+
 class TestRepeats(Case):
 
     def setUp(self):
@@ -355,6 +383,12 @@ class TestStart(Case):
                                       self.load)
             self.assertIn(word, str(error))
             self.flags(group='zvm', **{option: before})
+
+    def test_a_connector_of_another_lpar_stops_the_start(self):
+        self.flags(group='zvm', zvm_hypervisor='host2')
+        error = self.assertRaises(exception.InvalidConfiguration, self.load)
+        for word in ('HOST1', 'HOST2', 'cloud_connector_url'):
+            self.assertIn(word, str(error))
 
     def test_a_zhcp_that_is_down_does_not(self):
         self.simulator.event(zhcp='down')

@@ -140,8 +140,8 @@ class FakeLpar:
     def guest_is_off(self, userid):
         return str(userid) in self.off
 
-    def check(self):
-        self.act('check', lambda: None)
+    def check(self, system):
+        self.act('check', lambda: None, system)
 
 
 @dataclasses.dataclass

@@ -178,14 +178,25 @@ class TestOptions(Base):
         self.assertIn('http://127.0.0.1:8080', str(error))
 
     def test_a_wrong_configuration_stops_the_service(self):
-        self.lpar.fail('check', exceptions.ToolMissing('no vmcp'))
-        error = self.assertRaises(exception.InvalidConfiguration,
-                                  self.driver().init_host, 'compute1')
-        self.assertIn('no vmcp', str(error))
+        for error in (exceptions.ToolMissing('no vmcp'),
+                      exceptions.ZhcpMismatch('no vmcp'),
+                      exceptions.LedgerFormat('no vmcp')):
+            self.lpar.fail('check', error)
+            raised = self.assertRaises(exception.InvalidConfiguration,
+                                       self.driver().init_host, 'compute1')
+            self.assertIn('no vmcp', str(raised))
 
-    def test_a_management_node_that_is_down_does_not(self):
-        self.lpar.fail('check', exceptions.MnUnreachable('down'))
+    def test_what_passes_does_not(self):
+        for error in (exceptions.MnUnreachable('down'),
+                      exceptions.OutcomeUnknown('504'),
+                      exceptions.BadAnswer('<html>'),
+                      exceptions.NoSpace('full')):
+            self.lpar.fail('check', error)
+            self.driver().init_host('compute1')
+
+    def test_the_connectors_system_is_compared(self):
         self.driver().init_host('compute1')
+        self.assertIn(('check', 'HOST1'), self.lpar.calls)
 
 
 class TestSpawn(Base):

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the options name, and how CP is believed."""
+
+import types
+from unittest import mock
+
+import testtools
+
+from nova_zvm_volume.virt.zvm import platform
+from zvm_common import conf
+from zvm_common import exceptions
+from zvm_common import model
+
+SETTINGS = conf.settings(types.SimpleNamespace(
+    zvm_xcat_server='127.0.0.1:1', zvm_xcat_username='admin',
+    zvm_xcat_password='secret', zvm_fcp_list='3B00-3B0F'))
+ON = 'ZVM00001 - DSC '
+OFF = 'HCPCQU045E ZVM00001 not logged on'
+
+
+class TestPlatform(testtools.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.platform = platform.Platform(SETTINGS, 'compute1')
+        self.found = mock.Mock()
+        self.found.zhcp_node = model.NodeName('zhcp1')
+        self.found.zhcp_hostname = model.HostName('zhcp1.example.com')
+        self.find = mock.patch.object(
+            platform.hypervisor.Hypervisor, 'find',
+            return_value=self.found).start()
+        self.addCleanup(mock.patch.stopall)
+
+    def says(self, stdout, stderr=''):
+        self.found.zhcp.run.return_value = types.SimpleNamespace(
+            stdout=stdout, stderr=stderr, ok=True)
+
+    def test_nothing_is_asked_before_it_is_needed(self):
+        self.find.assert_not_called()
+
+    def test_the_lpar_is_looked_up_once_it_was_found(self):
+        self.find.side_effect = [exceptions.MnUnreachable('down'),
+                                 self.found]
+        self.assertRaises(exceptions.MnUnreachable,
+                          lambda: self.platform.hypervisor)
+        for _ in range(3):
+            self.assertIs(self.found, self.platform.hypervisor)
+        self.assertEqual(2, self.find.call_count)
+
+    def test_off_is_what_cp_says_twice(self):
+        userid = model.Userid('ZVM00001')
+        for stdout, stderr, off in (
+                (OFF + '\n' + OFF, '', True),
+                ('', OFF + '\n' + OFF, True),
+                (OFF + '\n' + ON, '', False),
+                (ON + '\n' + OFF, '', False),
+                (OFF, '', False),
+                ('', '', False),
+                ('HCPCQU361E LOGOFF/FORCE pending for user ZVM00001', '',
+                 False)):
+            self.says(stdout, stderr)
+            self.assertIs(off, self.platform.guest_is_off(userid))
+
+    def test_a_userid_reaches_the_shell_quoted(self):
+        self.says('')
+        self.platform.guest_is_off(model.Userid('A$B#1'))
+        self.assertEqual(2, self.found.zhcp.run.call_args.args[0].count(
+            "vmcp q user 'A$B#1'"))
+
+    def test_the_system_of_the_zhcp_must_be_the_connectors(self):
+        with mock.patch.object(platform.zhcp.Zhcp, 'hello'):
+            self.says('ZHCP1    AT HOST1')
+            self.platform.check('host1')
+            self.assertRaises(exceptions.ZhcpMismatch, self.platform.check,
+                              'HOST2')
+            for nonsense in ('', 'AT HOST1', 'HCPCMD001E Unknown CP command'):
+                self.says(nonsense)
+                self.assertRaises(exceptions.BadAnswer, self.platform.check,
+                                  'HOST1')
