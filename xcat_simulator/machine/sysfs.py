@@ -55,7 +55,7 @@ class Tree:
         for name, value in attributes.items():
             if value not in self._values:
                 kept = self.full('sys/.new/%d' % len(self._values))
-                self._write(kept, value)
+                self._write(kept, value, 0o444)
                 self._values[value] = kept
             os.link(self._values[value], os.path.join(top, name))
 
@@ -90,10 +90,10 @@ class Tree:
             return ''
 
     @staticmethod
-    def _write(path, value):
+    def _write(path, value, mode=0o644):
         data = value if isinstance(value, bytes) else b'%s\n' % (
             str(value).encode())
-        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
         os.write(fd, data)
         os.close(fd)
 
@@ -173,9 +173,10 @@ def make_unit(tree, port, unit):
 def make_disk(tree, sd):
     """The SCSI device, its block device and all links to them."""
     disk, path = sd.disk, sd.path
-    tree.make(path, state='running', delete='', rescan='')
+    tree.make(path, state='running', delete='', rescan='', timeout=30,
+              queue_depth=32)
     tree.show(path, vendor='IBM', model='2107900', rev='.278', type=0,
-              timeout=30, queue_depth=32, hba_id=sd.port.adapter.bus_id,
+              hba_id=sd.port.adapter.bus_id,
               wwpn='0x' + sd.port.wwpn, fcp_lun='0x' + sd.lun,
               wwid='naa.' + disk.wwid, zfcp_failed=0, zfcp_in_recovery=0,
               vpd_pg83=_page83(disk.wwid))
