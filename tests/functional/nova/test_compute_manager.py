@@ -184,6 +184,17 @@ class ComputeManagerTest(integrated_helpers._IntegratedTestBase):
         self._delete_server(server)
         self.assertEqual(['ZVM00001'], self.driver.list_instances())
 
+    def test_a_rebuilt_server_has_its_volume_again(self):
+        volume = self.lpar.claim()
+        server = self._boot(volume)
+        node = self.lpar.look(volume).node
+        self.lpar.write(node, self._device_path(server, volume), PATTERN)
+        self._rebuild_server(server, IMAGE)
+        self.assertEqual(PATTERN, self.lpar.read(
+            node, self._device_path(server, volume), len(PATTERN)))
+        self._delete_server(server)
+        self.assertEqual('ours', self.lpar.look(volume).state)
+
     def test_a_restarted_service_knows_its_guests(self):
         volume = self.lpar.claim()
         server = self._boot(volume)

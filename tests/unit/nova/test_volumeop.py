@@ -300,6 +300,12 @@ class TestDetach(Base):
         self.assertEqual('ours', self.lun().state)
         self.assertEqual({}, self.lpar.guests['zvm00001'].disks)
 
+    def test_a_late_attach_finds_itself_stale_in_the_guest(self):
+        attached = self.lun().generation
+        self.detach(self.info)
+        self.assertLess(attached, self.lpar.guests['zvm00001'].seen[
+            fakes.VOLUME])
+
     def test_a_repeat_succeeds(self):
         self.detach(self.info)
         self.detach(self.info)
