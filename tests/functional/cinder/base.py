@@ -23,6 +23,7 @@ class ManagerTestCase(testtools.TestCase):
 
     backends = {'zvmssio1': harness.section(1),
                 'zvmssio2': harness.section(2)}
+    eventlet = False
 
     def world(self):
         return worlds.two()
@@ -54,6 +55,7 @@ class ManagerTestCase(testtools.TestCase):
         self.assertEqual(0, done.returncode, done.stderr)
         answer = json.loads(done.stdout.splitlines()[-1])
         self.assertEqual({harness.DRIVER}, set(answer['drivers'].values()))
+        self.assertEqual(self.eventlet, answer['eventlet'])
         self.assertGreater(len(self.simulator.requests()), before)
         if ready:
             self.assertEqual({True}, set(answer['initialized'].values()))
@@ -68,10 +70,12 @@ class ManagerTestCase(testtools.TestCase):
         job = {'workdir': self.workdir, 'server': self.simulator.server,
                'ca_file': self.simulator.ca_file, 'args': args,
                'backends': self.backends if backends is None else backends}
-        environment = dict(os.environ, PYTHONPATH=str(TOP))
+        environment = dict(
+            os.environ, PYTHONPATH=str(TOP),
+            OS_CINDER_DISABLE_EVENTLET_PATCHING=str(not self.eventlet))
         return subprocess.run(
             [sys.executable, '-W', 'ignore', '-m',
-             'tests.functional.cinder.scenarios', name, json.dumps(job)],
+             'tests.functional.cinder.child', name, json.dumps(job)],
             cwd=TOP, env=environment, capture_output=True, text=True,
             timeout=300)
 

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a test does with a real VolumeManager, in a process of its own.
 
-    python -m tests.functional.cinder.scenarios NAME '{"workdir": ...}'
-
-prints one JSON object in its last line.  Cinder's configuration is global,
-and a process can be killed; so each run is a new process on the same folder.
+Started by child.py; prints one JSON object in its last line.  Cinder's
+configuration is global, and a process can be killed; so each run is a new
+process on the same folder.
 """
 
 import concurrent.futures
@@ -258,9 +257,7 @@ def main():
     initialized = {backend: manager.driver.initialized
                    for backend, manager in cinder.managers.items()}
     result = globals()[name](cinder, **job['args'])
+    from cinder import monkey_patch
     print(json.dumps({'drivers': drivers, 'initialized': initialized,
+                      'eventlet': monkey_patch.MONKEY_PATCHED,
                       'result': result}), flush=True)
-
-
-if __name__ == '__main__':
-    main()

@@ -5,6 +5,10 @@ from tests.functional.cinder import base
 from tests.functional.cinder import harness
 
 
+# Nothing is wiped at create: for tests that are about something else.
+TRUSTING = {'zvmssio1': harness.section(1, zvm_trust_free_luns=True)}
+
+
 class LifeTest(base.ManagerTestCase):
 
     def test_two_backends_side_by_side(self):
@@ -46,8 +50,8 @@ class LifeTest(base.ManagerTestCase):
             'delete', volume_id=result['volume']['id'])['gone'])
 
     def test_creates_at_once_get_different_luns(self):
-        made = self.run_scenario('create_together', backend='zvmssio1',
-                                 count=8)
+        made = self.run_scenario('create_together', TRUSTING,
+                                 backend='zvmssio1', count=8)
         luns = {provider_id.rpartition(':')[2] for provider_id in made}
         self.assertEqual(8, len(luns), made)
         self.assertEqual(['free'] * 2 + ['reserved'] * 8, self.statuses())
@@ -60,6 +64,24 @@ class LifeTest(base.ManagerTestCase):
             found['backend_state'] for found in (before, down, after)])
         self.assertEqual(0, down['pools'][0]['free_capacity_gb'])
         self.assertEqual(before, after)
+
+
+class EventletTest(base.ManagerTestCase):
+    """Green threads, the default of Cinder 29's cinder-volume."""
+
+    backends = TRUSTING
+    eventlet = True
+
+    def test_created_at_once_and_deleted(self):
+        made = self.run_scenario('create_together', backend='zvmssio1',
+                                 count=4)
+        self.assertEqual(4, len({provider_id.rpartition(':')[2]
+                                 for provider_id in made}), made)
+        volume, = self.run_scenario('create', backend='zvmssio1',
+                                    sizes=[1])['volumes']
+        self.assertTrue(self.run_scenario('delete',
+                                          volume_id=volume['id'])['gone'])
+        self.assertEqual(['free'] * 6 + ['reserved'] * 4, self.statuses())
 
 
 class UncleanTest(base.ManagerTestCase):
@@ -76,9 +98,7 @@ class UncleanTest(base.ManagerTestCase):
         self.assertZero(made['volumes'][0]['provider_id'])
 
     def test_unless_the_operator_knows_better(self):
-        backends = {'zvmssio1': harness.section(1,
-                                                zvm_trust_free_luns=True)}
-        made = self.run_scenario('create', backends, backend='zvmssio1',
+        made = self.run_scenario('create', TRUSTING, backend='zvmssio1',
                                  sizes=[1])
         path, _ = self.disk(made['volumes'][0]['provider_id'])
         with open(path, 'rb') as stream:
@@ -88,7 +108,7 @@ class UncleanTest(base.ManagerTestCase):
 class KilledTest(base.ManagerTestCase):
     """cinder-volume dies and comes again."""
 
-    backends = {'zvmssio1': harness.section(1)}
+    backends = TRUSTING
 
     def _created(self):
         made = self.run_scenario('create', backend='zvmssio1', sizes=[1])
