@@ -7,7 +7,6 @@ import re
 from zvm_common import exceptions
 from zvm_common.remote import call
 from zvm_common.remote import program
-from zvm_common.xcat import guest
 
 # Below this the ledger could fail half way through an operation (KiB).
 _LEAST_FREE = 2048
@@ -42,9 +41,7 @@ class Zhcp:
     def __init__(self, hypervisor, scope):
         self.hypervisor = hypervisor
         self.scope = self.scope_name(scope)
-        node = guest.Node(hypervisor.session, hypervisor.zhcp_node,
-                          unreachable=exceptions.ZhcpDown)
-        remote = call.Remote(node, program.zhcp())
+        remote = call.Remote(hypervisor.zhcp, program.zhcp())
         #: Run a verb: :meth:`zvm_common.remote.call.Remote.call`
         self.call = remote.call
 

@@ -25,10 +25,11 @@ carry a volume's stamp and have no record: the ledger is missing or old")"
     choose "$3" "$4"
     set -- "$@" "$chosen"
     [ -n "$chosen" ] || refuse nolun "$(none_fits "$1" "$3" "$4")"
+    retire_was "$2"
     load_lun "$(lun_file "$(field wwpns "$chosen")" "$(field lun "$chosen")")"
     r_volume=$2 r_role=current r_op=$OP r_before=free r_pool=$1 r_scope=$5
     r_wwpns=$(field wwpns "$chosen") r_lun=$(field lun "$chosen")
-    r_gen=$((${r_gen:-0} + 1)) r_jobfcp=$7 r_why='' r_phase=''
+    r_gen=$((${r_gen:-0} + 1)) r_jobfcp=$7 r_why='' r_phase='' r_was=''
     r_state=ours
     [ "$r_clean" = yes ] || [ "$6" = trust ] || r_state=preparing
     c_clean=${r_clean:-no} r_clean=no
@@ -43,6 +44,13 @@ claim_undone() {
     forget_owner
     save_lun
     refuse badpool "pool=$r_pool text=$(text "$s_why")"
+}
+
+# The failure of an earlier LUN for this volume is past
+retire_was() { # retire_was VOLUME
+    grep -l -F -x "was=$1" "$LUNS"/*-* 2>/dev/null | while read -r f; do
+        load_lun "$f" && r_was='' && save_lun
+    done
 }
 
 # A create that is repeated finds what it began
@@ -185,15 +193,24 @@ forget_owner() {
     r_instance='' r_attachment='' r_host='' r_fcp='' r_phase='' r_scope=''
 }
 
+# The LUN that was prepared for the volume may be in quarantine without it
+wait_failed() {
+    set -- "$1" "$(grep -l -F -x "was=$1" "$LUNS"/*-* 2>/dev/null | head -n 1)"
+    [ -n "$2" ] && load_lun "$2" && [ "$r_state" = quarantined ] &&
+        refuse wipe "$(row) text=$(text "LUN $r_lun of pool $r_pool could \
+not be wiped")"
+    refuse unknown "volume=$1"
+}
+
 # wait VOLUME SECONDS: answers when no job runs for it any more
 verb_wait() {
     need is_uuid "$1"
     need is_number "$2"
-    find_volume "$1" || refuse unknown "volume=$1"
+    find_volume "$1" || wait_failed "$1"
     close_ledger
     job_is_free "$(job_key)" "$2" || :
     open_ledger
-    find_volume "$1" || refuse unknown "volume=$1"
+    find_volume "$1" || wait_failed "$1"
     [ "$r_state" != freeing ] || { free_now; refuse unknown "volume=$1"; }
     look_row
 }

@@ -44,7 +44,7 @@ verb_attach() {
     scan_off && zdev -p zfcp --type allow_lun_scan=0 || refuse path \
         "text=$(text "automatic LUN scan cannot be switched off, so that the \
 guest would see LUNs of others: ${z_out:-}")"
-    made='' up='' missing_paths='' wwid='' bytes=''
+    made='' up='' scanned='' missing_paths='' wwid='' bytes=''
     for path in $(each "$paths"); do
         one_path "$path"
     done
@@ -64,10 +64,9 @@ one_path() { # one_path PATH
     zdev -e zfcp-host "$bus" || undo path "text=$(text "chzdev $bus: $z_out")"
     until_true 10 is_online "$bus" ||
         undo path "text=$(text "FCP device $bus does not go online")"
-    # a device sees only the ports of its own fabric, and all of them after a
-    # rescan, which the kernel ends before the write to it returns
-    [ -d "$port" ] || { echo 1 >"$ZFCP/$bus/port_rescan"; } 2>/dev/null
-    until_true 2 test -d "$port" || {
+    see_ports "$bus"
+    # a device sees only the ports of its own fabric
+    until_true 1 test -d "$port" || {
         missing_paths=$(set_add "$missing_paths" "$1")
         return
     }
@@ -79,6 +78,21 @@ one_path() { # one_path PATH
 the device's WWPN?")"
     check_disk "$1"
     up=$(set_add "$up" "$1")
+}
+
+# All ports that a device sees are there when a write to port_rescan returns
+see_ports() { # see_ports BUS, once for each device
+    set_has "$scanned" "$1" && return
+    { echo 1 >"$ZFCP/$1/port_rescan"; } 2>/dev/null
+    until_true 10 any_port "$1" || :
+    scanned=$(set_add "$scanned" "$1")
+}
+
+any_port() {
+    for p in "$ZFCP/$1"/0x*; do
+        [ ! -d "$p" ] || return 0
+    done
+    return 1
 }
 
 check_disk() { # check_disk PATH: the same disk behind every path

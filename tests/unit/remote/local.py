@@ -102,11 +102,9 @@ class LocalZhcp(fixtures.Fixture):
         for device in self.devices:
             self.write('cp/' + device, '')
         hypervisor = types.SimpleNamespace(
-            session=None, zhcp_node='zhcp1', zhcp_userid='ZHCP1',
+            zhcp=self, zhcp_node='zhcp1', zhcp_userid='ZHCP1',
             zhcp_hostname='zhcp1.example.com', name='host1')
         self.name = 'zhcp1'
-        self.useFixture(fixtures.MonkeyPatch(
-            'zvm_common.xcat.guest.Node', lambda *args, **kwargs: self))
         self.zhcp = zhcp.Zhcp(hypervisor, 'test')
 
     def _shell_first(self):

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The programs on simulated nodes, over real HTTPS."""
+
+import os
+import pathlib
+import shutil
+import uuid
+
+import testtools
+
+from tests import worlds
+from xcat_simulator import fixture
+from zvm_common import fcp
+from zvm_common import guestdisk
+from zvm_common import model
+from zvm_common.pool import Pool
+from zvm_common.xcat import guest
+from zvm_common.xcat import hypervisor
+from zvm_common.xcat import session
+from zvm_common import zhcp
+
+GIB = model.Capacity.from_gib
+RANGES = model.DeviceRanges.parse('3B00-3B0D;3C00-3C0D')
+
+
+def new():
+    return str(uuid.uuid4())
+
+
+class InShell:
+    """A node whose "sh" is another shell than its own."""
+
+    def __init__(self, node, shell):
+        self._node = node
+        self.name = node.name
+        self._first = (
+            'd="$ZVM_ROOT"/tmp/shell; mkdir -p "$d"; ln -sf %s "$d/sh"; '
+            'PATH="$d:$PATH"; ' % shutil.which(shell))
+
+    def run(self, command, **options):
+        return self._node.run(self._first + command, **options)
+
+
+class Base(testtools.TestCase):
+    """self.simulator runs self.world(), self.pool is its first pool."""
+
+    shell = 'dash'
+
+    def world(self):
+        return worlds.small()
+
+    def setUp(self):
+        super().setUp()
+        if not shutil.which(self.shell):
+            self.skipTest('%s is not installed' % self.shell)
+        self.simulator = self.useFixture(fixture.Simulator(self.world()))
+        self.session = session.Session(
+            self.simulator.server, worlds.USER, worlds.PASSWORD,
+            ca_file=self.simulator.ca_file)
+        self.addCleanup(self.session.close)
+        found = hypervisor.Hypervisor.find(self.session)
+        self.zhcp = zhcp.Zhcp(found, 'test')
+        self.pool = Pool(self.zhcp, 'zpool1',
+                         model.DeviceRanges.parse('3B0E;3C0E'))
+        self.devices = fcp.Devices(self.zhcp, RANGES, compute='compute1')
+
+    def claim(self, volume=None, least=1, most=2):
+        lun = self.pool.claim(volume or new(), new(), GIB(least), GIB(most))
+        return self.pool.wait(lun.volume_id, 120)
+
+    def trusted(self):
+        return self.pool.claim(new(), new(), GIB(1), GIB(2), trust=True)
+
+    def use(self, lun, instance, userid='LNX00001', name='guest1'):
+        """Dedicate to a guest: LunState and its paths."""
+        self.devices.hold(instance, userid)
+        held = [d.number for d in self.devices.list()
+                if d.instance == instance]
+        used = self.devices.attach(fcp.AttachRequest(
+            lun.volume_id, lun.generation, new(), instance, userid, name,
+            tuple(held)))
+        return used, guestdisk.paths_of(used.devices, used.wwpns, used.lun)
+
+    def node(self, name='guest1'):
+        return InShell(guest.Node(self.session, name), self.shell)
+
+    def disk_file(self, lun):
+        return pathlib.Path(self.simulator.disk(
+            'host1', str(lun.wwpns[0]), str(lun.lun))['path'])
+
+    def folder(self, userid='LNX00001'):
+        return pathlib.Path(self.simulator.node_folder('host1', userid))
+
+    def scsi(self, userid='LNX00001'):
+        """The SCSI devices of a guest."""
+        return sorted(os.listdir(self.folder(userid) / 'sys/bus/scsi/devices'))

@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Paths on and off in a running guest, in three shells."""
+
+from tests.functional.remote import base
+from tests import worlds
+from zvm_common import exceptions
+from zvm_common import guestdisk
+
+
+class GuestProgramTest(base.Base):
+
+    def setUp(self):
+        super().setUp()
+        self.guest = guestdisk.GuestDisk(self.node())
+        self.instance = base.new()
+        self.used, self.paths = self.use(self.trusted(), self.instance)
+
+    def attach(self, used=None, paths=None, wwid=None, size=None):
+        used = used or self.used
+        return self.guest.attach(used.volume_id, used.generation,
+                                 paths or self.paths, wwid or used.wwid,
+                                 size or used.size)
+
+    def detach(self, used=None, paths=None, wwid=None):
+        used = used or self.used
+        self.guest.detach(used.volume_id, used.generation,
+                          paths or self.paths, wwid)
+
+    def run_in_guest(self, command):
+        result = self.node().run(command)
+        self.assertTrue(result.ok, result)
+        return result.stdout.strip()
+
+    def test_exactly_the_paths_come_and_go(self):
+        # ten LUNs are masked to these devices, and LUN scan is the default
+        disk = self.attach()
+        self.assertEqual(4, len(self.scsi()))
+        self.assertEqual((4, 0, 0), (len(disk.paths_up), disk.others,
+                                     len(disk.paths_missing)))
+        self.assertEqual('/dev/disk/by-id/dm-uuid-mpath-3' + disk.wwid,
+                         disk.device_path)
+        self.detach(wwid=disk.wwid)
+        self.assertEqual([], self.scsi())
+
+    def test_repeats_change_nothing(self):
+        self.assertEqual(self.attach(), self.attach())
+        self.detach()
+        self.detach()
+        self.assertEqual([], self.scsi())
+
+    def test_the_second_volume_of_the_devices_stays(self):
+        self.attach()
+        other, paths = self.use(self.trusted(), self.instance)
+        disk = self.attach(other, paths)
+        self.detach()
+        self.assertEqual(4, len(self.scsi()))
+        self.run_in_guest('head -c 4096 "$ZVM_ROOT"%s >/dev/null'
+                          % disk.device_path)
+        self.detach(other, paths)
+        self.assertEqual([], self.scsi())
+
+    def test_data_goes_through_the_reported_device(self):
+        disk = self.attach()
+        self.run_in_guest('echo hello | dd conv=notrunc of="$ZVM_ROOT"%s'
+                          % disk.device_path)
+        self.assertEqual(b'hello\n',
+                         self.disk_file(self.used).read_bytes()[:6])
+
+    def test_a_mounted_disk_stays(self):
+        disk = self.attach()
+        for name in ('/dev/mapper/3' + disk.wwid, '/dev/dm-0', '/dev/sda'):
+            self.run_in_guest('cp "$ZVM_ROOT"/proc/mounts m && echo "%s /data '
+                              'ext4 rw 0 0" >>"$ZVM_ROOT"/proc/mounts' % name)
+            error = self.assertRaises(exceptions.DeviceBusy, self.detach)
+            self.assertIn('/data', str(error))
+            self.assertEqual(4, len(self.scsi()))
+            self.run_in_guest('cat m >"$ZVM_ROOT"/proc/mounts')
+        self.detach()
+
+    def test_another_disk_is_refused_and_undone(self):
+        self.assertRaises(exceptions.DiskMismatch, self.attach,
+                          wwid='6' + 31 * '0')
+        self.assertEqual([], self.scsi())
+        disk = self.attach()
+        self.assertRaises(exceptions.DiskMismatch, self.detach,
+                          wwid='6' + 31 * '0')
+        self.assertEqual(4, len(self.scsi()))
+        self.detach(wwid=disk.wwid)
+
+    def test_a_smaller_disk_is_refused_and_undone(self):
+        self.assertRaises(exceptions.DiskMismatch, self.attach,
+                          size=base.GIB(3))
+        self.assertEqual([], self.scsi())
+
+    def test_a_late_request_is_refused(self):
+        self.attach()
+        self.guest.detach(self.used.volume_id, self.used.generation + 1,
+                          self.paths, None)
+        self.assertRaises(exceptions.StaleGeneration, self.attach)
+        self.assertEqual([], self.scsi())
+
+    def test_paths_are_there_again_after_a_restart(self):
+        self.attach()
+        node = '/xcatws/nodes/guest1/power'
+        for state in ('off', 'on'):
+            self.session.put(node, [state])
+        self.assertEqual(4, len(self.scsi()))
+        self.assertEqual('N', self.run_in_guest(
+            'cat "$ZVM_ROOT"/sys/module/zfcp/parameters/allow_lun_scan'))
+        self.detach()
+        for state in ('off', 'on'):
+            self.session.put(node, [state])
+        self.assertEqual([], self.scsi())
+
+    def test_a_missing_tool_is_named(self):
+        (self.folder() / 'usr').mkdir(exist_ok=True)
+        node = self.node()
+        run = node.run
+        node.run = lambda command, **options: run(
+            'PATH=/usr/bin:/bin; ' + command, **options)
+        error = self.assertRaises(
+            exceptions.ToolMissing, guestdisk.GuestDisk(node).attach,
+            self.used.volume_id, self.used.generation, self.paths, None, None)
+        self.assertIn('chzdev', str(error))
+
+
+class BashTest(GuestProgramTest):
+    shell = 'bash'
+
+
+class BusyboxTest(GuestProgramTest):
+    shell = 'busybox'
+
+
+class FabricTest(base.Base):
+    """Guests whose devices do not see all ports, or not the LUN."""
+
+    def world(self):
+        world = worlds.small()
+        lpar = world['lpars']['host1']
+        lpar['targets'] = {'50': ['5005076303001001'],
+                           '51': ['5005076303001002']}
+        lines = lpar['pools']['zpool1']
+        lines.append(dict(lines[1], lun='4011401000000000', count=1,
+                          size='5G', masked_to=['c05076ffe5001000']))
+        lpar['guests']['guest2']['linux'] = {'distro': 'sles15',
+                                             'multipath': False}
+        return world
+
+    def attach(self, used, paths, name='guest1'):
+        return guestdisk.GuestDisk(self.node(name)).attach(
+            used.volume_id, used.generation, paths, None, used.size)
+
+    def test_ports_of_the_other_fabric_are_no_failure(self):
+        disk = self.attach(*self.use(self.trusted(), base.new()))
+        self.assertEqual((2, 2), (len(disk.paths_up),
+                                  len(disk.paths_missing)))
+
+    def test_a_device_without_a_path_is_a_failure(self):
+        lun = self.pool.claim(base.new(), base.new(), base.GIB(5),
+                              base.GIB(5), trust=True)
+        error = self.assertRaises(exceptions.PathFailed, self.attach,
+                                  *self.use(lun, base.new()))
+        self.assertIn('3C00', str(error))
+        self.assertEqual([], self.scsi())
+
+    def test_without_multipathing_a_by_path_name_is_told(self):
+        used, paths = self.use(self.trusted(), base.new(), 'LNX00002',
+                               'guest2')
+        disk = self.attach(used, paths, 'guest2')
+        self.assertIn('/dev/disk/by-path/ccw-0.0.3b00-', disk.device_path)

@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The job on the zHCP that makes LUNs clean."""
+
+import contextlib
+import os
+import pathlib
+import signal
+import threading
+
+from tests.functional.remote import base
+from tests import worlds
+from zvm_common import exceptions
+
+
+def is_zero(path):
+    with open(path, 'rb') as file:
+        while block := file.read(2 ** 22):
+            if block.strip(b'\0'):
+                return False
+    return True
+
+
+def scribble(path):
+    """Data of a tenant at the begin, middle and end."""
+    size = os.stat(path).st_size
+    with open(path, 'r+b') as file:
+        for place in (0, size // 2, size - 4096):
+            file.seek(place)
+            file.write(b'secret' * 600)
+
+
+class WipeTest(base.Base):
+
+    def record(self, lun):
+        return (self.folder('ZHCP1') / 'var/lib/zvm-volume/luns'
+                / ('%s-%s' % (lun.wwpns[0], lun.lun)))
+
+    def delete(self, lun):
+        self.pool.release(lun.volume_id, lun.generation)
+        return self.pool.wait(lun.volume_id, 120)
+
+    def test_an_unknown_lun_is_wiped_before_it_is_given(self):
+        first = self.trusted()
+        scribble(self.disk_file(first))
+        self.record(first).unlink()
+        (self.folder('ZHCP1') / 'var/opt/zhcp/zfcp/zpool1.conf').write_text(
+            self.simulator.pool_text('host1', 'zpool1').replace(
+                'reserved', 'free').replace(
+                '_'.join(first.volume_id.replace('-', '')[i:i + 2]
+                         for i in range(0, 32, 2)), ''))
+        lun = self.claim()
+        self.assertEqual((first.lun, 'ours'), (lun.lun, lun.state))
+        self.assertTrue(is_zero(self.disk_file(lun)))
+
+    def test_delete_leaves_zeros_and_a_clean_lun(self):
+        lun = self.claim()
+        scribble(self.disk_file(lun))
+        self.assertIsNone(self.delete(lun))
+        self.assertTrue(is_zero(self.disk_file(lun)))
+        free = [s for s in self.pool.view().luns if s.lun == lun.lun][0]
+        self.assertEqual(('free', True), (free.state, free.clean))
+        self.assertEqual(base.GIB(1), free.real)
+        self.assertEqual([], self.scsi('ZHCP1'))
+        # and is preferred, and given at once
+        again = self.pool.claim(base.new(), base.new(), base.GIB(1),
+                                base.GIB(2))
+        self.assertEqual((lun.lun, 'ours'), (again.lun, again.state))
+
+    def test_a_foreign_hand_makes_it_unclean(self):
+        lun = self.claim()
+        self.delete(lun)
+        path = self.folder('ZHCP1') / 'var/opt/zhcp/zfcp/zpool1.conf'
+        free = path.read_text()
+        path.write_text(free.replace('free', 'reserved'))
+        self.pool.view()
+        path.write_text(free)
+        self.assertFalse(any(s.clean for s in self.pool.view().luns))
+
+    def test_another_disk_is_not_wiped(self):
+        lun = self.claim()
+        scribble(self.disk_file(lun))
+        text = self.record(lun).read_text()
+        self.record(lun).write_text(text.replace(
+            'wwid=' + lun.wwid, 'wwid=6' + 31 * '0'))
+        error = self.assertRaises(exceptions.WipeFailed, self.delete, lun)
+        self.assertIn(lun.wwid, str(error))
+        self.assertFalse(is_zero(self.disk_file(lun)))
+        found = self.pool.look(lun.volume_id)
+        self.assertEqual(('quarantined', ''), (found.state, found.drift))
+
+    def test_a_wipe_that_died_is_begun_anew(self):
+        lun = self.claim()
+        scribble(self.disk_file(lun))
+        self.pool.release(lun.volume_id, lun.generation)
+        self.kill_jobs(lun)
+        self.assertEqual('dead', self.pool.look(lun.volume_id).job)
+        self.assertIsNone(self.pool.wait(lun.volume_id, 120))
+        self.assertTrue(is_zero(self.disk_file(lun)))
+
+    def kill_jobs(self, lun):
+        """SIGKILL to the job and all it has started."""
+        root = str(self.folder('ZHCP1'))
+        while True:
+            found = []
+            for entry in pathlib.Path('/proc').glob('[0-9]*'):
+                try:
+                    words = (entry / 'cmdline').read_bytes().split(b'\0')
+                    place = (entry / 'environ').read_bytes()
+                except OSError:
+                    continue
+                if b'job' in words and root.encode() in place:
+                    found.append(int(entry.name))
+            for pid in found:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            if self.pool.look(lun.volume_id).job == 'dead':
+                return
+
+    def test_released_while_it_is_prepared(self):
+        lun = self.pool.claim(base.new(), base.new(), base.GIB(1),
+                              base.GIB(2))
+        self.assertEqual('preparing', lun.state)
+        self.pool.release(lun.volume_id, lun.generation)
+        self.assertIsNone(self.pool.wait(lun.volume_id, 120))
+        self.assertIsNone(self.pool.look(lun.volume_id))
+
+    def test_two_waiters_see_one_end(self):
+        lun = self.claim()
+        self.pool.release(lun.volume_id, lun.generation)
+        seen = []
+        waiters = [threading.Thread(target=lambda: seen.append(
+            self.pool.wait(lun.volume_id, 120))) for _ in range(2)]
+        for waiter in waiters:
+            waiter.start()
+        for waiter in waiters:
+            waiter.join()
+        self.assertEqual([None, None], seen)
+
+
+class WithoutBlkdiscardTest(base.Base):
+    """Zeros are written where the kernel is too old for zeroing."""
+
+    def world(self):
+        world = worlds.small()
+        world['lpars']['host1']['zhcp']['linux'] = {
+            'distro': 'rhel9', 'missing': ['blkdiscard']}
+        return world
+
+    def test_zeros_are_written(self):
+        lun = self.trusted()
+        scribble(self.disk_file(lun))
+        self.pool.release(lun.volume_id, lun.generation)
+        self.assertIsNone(self.pool.wait(lun.volume_id, 120))
+        self.assertTrue(is_zero(self.disk_file(lun)))
+
+
+class BadLunTest(base.Base):
+    """LUNs that cannot be wiped never become volumes."""
+
+    def world(self):
+        world = worlds.small()
+        line = world['lpars']['host1']['pools']['zpool1'][0]
+        world['lpars']['host1']['pools']['zpool1'] = [
+            dict(line, count=1, real_size=2 ** 29),
+            dict(line, lun='4011400100000000', count=1,
+                 masked_to=['c05076ffe5001000']),
+            dict(line, lun='4011400200000000', count=1)]
+        return world
+
+    def test_each_is_set_aside_with_its_reason(self):
+        volume = base.new()
+        reasons = []
+        for _ in range(2):
+            error = self.assertRaises(exceptions.WipeFailed, self.claim,
+                                      volume)
+            reasons.append(str(error))
+            # no volume is left on the bad LUN
+            self.assertIsNone(self.pool.look(volume))
+        self.assertIn('the disk has 536870912 bytes', reasons[0])
+        self.assertIn('masked', reasons[1])
+        good = self.claim(volume)
+        self.assertEqual('4011400200000000', str(good.lun))
+        self.assertEqual(
+            2, self.pool.view().stats()['counts']['quarantined'])
+        self.pool.release(volume, good.generation)
+        self.assertIsNone(self.pool.wait(volume, 120))
