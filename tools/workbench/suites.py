@@ -78,14 +78,17 @@ class Suite:
                                  env.get('PATH', os.defpath))
         return env
 
-    def start(self, arguments):
-        """Starts stestr in the folder, with a process group of its own."""
+    def start(self, arguments, errors=None):
+        """Starts stestr in the folder, with a process group of its own.
+
+        :param errors: file for what tests and workers write to stderr
+        """
         command = [self.python, '-m', 'stestr', 'run', '--concurrency',
                    WORKERS, '--abbreviate', *arguments]
         return subprocess.Popen(command, cwd=self.folder,
                                 env=self._surroundings(),
                                 stdin=subprocess.DEVNULL,
-                                stdout=words.stream, stderr=words.stream,
+                                stdout=words.stream, stderr=errors,
                                 start_new_session=True)
 
     def results(self):
@@ -118,7 +121,9 @@ def run(suite, regex=None):
     Without a regex a suite in which no test ran has failed.
     """
     suite.lay_out()
-    status = _wait(suite.start([regex] if regex else []))
+    log = suite.folder / 'stderr.log'
+    with open(log, 'w') as errors:
+        status = _wait(suite.start([regex] if regex else [], errors))
     results = suite.results()
     found = counts.Counts.from_statuses(result[1] for result in results)
     for reason in sorted({result[2] for result in results
@@ -130,6 +135,7 @@ def run(suite, regex=None):
         words.say('no test ran')
     if status != 0 and not found.failed or not found.total:
         # A worker that died or an import that failed names no test.
+        words.say(words.tail(log))
         found += counts.Counts(failed=1)
     return found
 
