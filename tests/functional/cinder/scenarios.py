@@ -125,6 +125,37 @@ def die_in(cinder, backend, method, when, volume_id=None):
         cinder.create(backend, 1)
 
 
+# answers that are lost
+
+
+def lost(cinder, backend, verb, count):
+    """Create and delete while the zHCP's answers to a verb do not come.
+
+    What was asked is done there each time; the first `count` answers are
+    lost.
+    """
+    from cinder_zvm import volumeop
+    from zvm_common import exceptions
+    from zvm_common.remote import call
+    really, left = call.Remote._once, [count]
+
+    def once(self, operation, asked, args, read_timeout):
+        if asked != verb or not left[0]:
+            return really(self, operation, asked, args, read_timeout)
+        left[0] -= 1
+        try:
+            really(self, operation, asked, args, read_timeout)
+        except exceptions.Refused:
+            pass            # that answer is lost too
+        raise exceptions.OutcomeUnknown('lost')
+    call.Remote._once = once
+    volumeop._PAUSE = 0
+    created = _row(cinder.create(backend, 1))
+    error = _error(cinder.delete, cinder.volume(created['id']))
+    return {'created': created, 'error': error, 'left': left[0],
+            'gone': _gone(cinder, created['id'])}
+
+
 # connections
 
 
@@ -228,22 +259,52 @@ def statistics(cinder, backend):
     return cinder.stats(backend)
 
 
-def stats(cinder, backend, event, server, ca_file):
-    """Stats before, while and after something is wrong with the zHCP."""
+def _simulator(server, ca_file, path, method='GET', **body):
+    """Ask the simulator itself, beside the MN."""
     import ssl
     import urllib.request
+    request = urllib.request.Request(
+        'https://%s/simulator/%s' % (server, path), method=method,
+        data=json.dumps(body).encode() if body else None)
+    with urllib.request.urlopen(request, context=ssl.create_default_context(
+            cafile=ca_file)) as response:
+        return json.loads(response.read())
 
-    def send(**event):
-        urllib.request.urlopen(urllib.request.Request(
-            'https://%s/simulator/events' % server, method='POST',
-            data=json.dumps(event).encode()),
-            context=ssl.create_default_context(cafile=ca_file)).read()
+
+def stats(cinder, backend, event, server, ca_file):
+    """Stats before, while and after something is wrong with the zHCP."""
     found = [cinder.stats(backend)]
-    send(**{event[0]: event[1]})
-    found.append(cinder.stats(backend))
-    send(**{event[0]: event[2]})
-    found.append(cinder.stats(backend))
+    for value in event[1:]:
+        _simulator(server, ca_file, 'events', 'POST', **{event[0]: value})
+        found.append(cinder.stats(backend))
     return found
+
+
+def requests(cinder, backend, server, ca_file):
+    """How many requests each call of the driver costs."""
+    driver = cinder.managers[backend].driver
+    volume = types.SimpleNamespace(id='v', name_id=str(uuid.uuid4()), size=1,
+                                   encryption_key_id=None)
+    _, _, connector = connector_of(driver._backend, str(uuid.uuid4()),
+                                   'LNX00001')
+
+    def set_up():
+        driver.do_setup(cinder.context)
+        driver.check_for_setup_error()
+    steps = {
+        'set_up': set_up,
+        'create': lambda: driver.create_volume(volume),
+        'connect': lambda: driver.initialize_connection(volume, connector),
+        'terminate': lambda: driver.terminate_connection(volume, connector),
+        'stats': lambda: driver.get_volume_stats(refresh=True),
+        'delete': lambda: driver.delete_volume(volume),
+        'delete_again': lambda: driver.delete_volume(volume)}
+    counts = {}
+    for name, step in steps.items():
+        before = len(_simulator(server, ca_file, 'requests'))
+        step()
+        counts[name] = len(_simulator(server, ca_file, 'requests')) - before
+    return counts
 
 
 def main():

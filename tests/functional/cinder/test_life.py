@@ -66,6 +66,49 @@ class LifeTest(base.ManagerTestCase):
         self.assertEqual(before, after)
 
 
+class LostTest(base.ManagerTestCase):
+    """The zHCP does what it was asked, and its answers do not come."""
+
+    backends = TRUSTING
+
+    def _survived(self, verb, count):
+        result = self.run_scenario('lost', backend='zvmssio1', verb=verb,
+                                   count=count)
+        self.assertEqual(
+            [None, True, 0, 'available'],
+            [result['error'], result['gone'], result['left'],
+             result['created']['status']], result)
+        self.assertEqual(['free'] * 10, self.statuses())
+        self.assertZero(result['created']['provider_id'])
+
+    # the caller of the program asks three times, then the driver looks
+
+    def test_of_a_claim(self):
+        self._survived('claim', 3)
+
+    def test_of_a_release(self):
+        self._survived('release', 3)
+
+    def test_of_a_wait(self):
+        self._survived('wait', 7)
+
+
+class RequestsTest(base.ManagerTestCase):
+    """A round trip costs seconds on z/VM: how many there are."""
+
+    backends = {'zvmssio1': harness.section(1)}
+
+    def test_of_each_operation(self):
+        made = self.run_scenario('requests', TRUSTING, backend='zvmssio1',
+                                 server=self.simulator.server,
+                                 ca_file=self.simulator.ca_file)
+        # set-up: the zvm table, the zHCP's node, hello, the pool, the FCP
+        # devices; delete: look, release, wait
+        self.assertEqual({'set_up': 5, 'create': 1, 'connect': 1,
+                          'terminate': 0, 'stats': 1, 'delete': 3,
+                          'delete_again': 1}, made)
+
+
 class EventletTest(base.ManagerTestCase):
     """Green threads, the default of Cinder 29's cinder-volume."""
 
