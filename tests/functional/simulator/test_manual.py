@@ -15,7 +15,7 @@ from xcat_simulator import fixture
 from xcat_simulator import spec
 from xcat_simulator import worldfile
 
-TOP = os.path.abspath(os.path.join(os.path.dirname(__file__), '../../..'))
+TOP = os.path.abspath(os.path.join(os.path.realpath(__file__), '../../../..'))
 FOLDER = os.path.join(TOP, 'doc', 'source', 'simulator')
 WORLD = os.path.join(FOLDER, 'world.yaml')
 
