@@ -14,6 +14,7 @@ from zvm_common.xcat import session
 
 _USER, _PASSWORD = 'admin', 'secret'
 _READY_SECONDS = 60
+_ZEROS = bytes(2 ** 22)
 
 _LPAR = """\
   host{n}:
@@ -157,8 +158,8 @@ class Simulator:
         disk = self.disk(number, lun)
         left = disk['size']
         with pathlib.Path(disk['path']).open('rb') as file:
-            while block := file.read(2 ** 22):
-                if block.strip(b'\0'):
+            while block := file.read(len(_ZEROS)):
+                if block != _ZEROS[:len(block)]:
                     return False
                 left -= len(block)
         return left == 0

@@ -9,24 +9,8 @@ import threading
 
 from tests.functional.remote import base
 from tests import worlds
+from tests import zeros
 from zvm_common import exceptions
-
-
-def is_zero(path):
-    with open(path, 'rb') as file:
-        while block := file.read(2 ** 22):
-            if block.strip(b'\0'):
-                return False
-    return True
-
-
-def scribble(path):
-    """Data of a tenant at the begin, middle and end."""
-    size = os.stat(path).st_size
-    with open(path, 'r+b') as file:
-        for place in (0, size // 2, size - 4096):
-            file.seek(place)
-            file.write(b'secret' * 600)
 
 
 class WipeTest(base.Base):
@@ -41,7 +25,7 @@ class WipeTest(base.Base):
 
     def test_an_unknown_lun_is_wiped_before_it_is_given(self):
         first = self.trusted()
-        scribble(self.disk_file(first))
+        zeros.scribble(self.disk_file(first))
         self.record(first).unlink()
         (self.folder('ZHCP1') / 'var/opt/zhcp/zfcp/zpool1.conf').write_text(
             self.simulator.pool_text('host1', 'zpool1').replace(
@@ -50,13 +34,13 @@ class WipeTest(base.Base):
                          for i in range(0, 32, 2)), ''))
         lun = self.claim()
         self.assertEqual((first.lun, 'ours'), (lun.lun, lun.state))
-        self.assertTrue(is_zero(self.disk_file(lun)))
+        self.assertTrue(zeros.is_zero(self.disk_file(lun)))
 
     def test_delete_leaves_zeros_and_a_clean_lun(self):
         lun = self.claim()
-        scribble(self.disk_file(lun))
+        zeros.scribble(self.disk_file(lun))
         self.assertIsNone(self.delete(lun))
-        self.assertTrue(is_zero(self.disk_file(lun)))
+        self.assertTrue(zeros.is_zero(self.disk_file(lun)))
         free = [s for s in self.pool.view().luns if s.lun == lun.lun][0]
         self.assertEqual(('free', True), (free.state, free.clean))
         self.assertEqual(base.GIB(1), free.real)
@@ -78,24 +62,24 @@ class WipeTest(base.Base):
 
     def test_another_disk_is_not_wiped(self):
         lun = self.claim()
-        scribble(self.disk_file(lun))
+        zeros.scribble(self.disk_file(lun))
         text = self.record(lun).read_text()
         self.record(lun).write_text(text.replace(
             'wwid=' + lun.wwid, 'wwid=6' + 31 * '0'))
         error = self.assertRaises(exceptions.WipeFailed, self.delete, lun)
         self.assertIn(lun.wwid, str(error))
-        self.assertFalse(is_zero(self.disk_file(lun)))
+        self.assertFalse(zeros.is_zero(self.disk_file(lun)))
         found = self.pool.look(lun.volume_id)
         self.assertEqual(('quarantined', ''), (found.state, found.drift))
 
     def test_a_wipe_that_died_is_begun_anew(self):
         lun = self.claim()
-        scribble(self.disk_file(lun))
+        zeros.scribble(self.disk_file(lun))
         self.pool.release(lun.volume_id, lun.generation)
         self.kill_jobs(lun)
         self.assertEqual('dead', self.pool.look(lun.volume_id).job)
         self.assertIsNone(self.pool.wait(lun.volume_id, 120))
-        self.assertTrue(is_zero(self.disk_file(lun)))
+        self.assertTrue(zeros.is_zero(self.disk_file(lun)))
 
     def kill_jobs(self, lun):
         """SIGKILL to the job and all it has started."""
@@ -148,10 +132,10 @@ class WithoutBlkdiscardTest(base.Base):
 
     def test_zeros_are_written(self):
         lun = self.trusted()
-        scribble(self.disk_file(lun))
+        zeros.scribble(self.disk_file(lun))
         self.pool.release(lun.volume_id, lun.generation)
         self.assertIsNone(self.pool.wait(lun.volume_id, 120))
-        self.assertTrue(is_zero(self.disk_file(lun)))
+        self.assertTrue(zeros.is_zero(self.disk_file(lun)))
 
 
 class BadLunTest(base.Base):
