@@ -29,20 +29,15 @@ class Fifo:
         os.chmod(path, 0o200)
         self._engine = engine
         self._callback = callback
-        self._rest = b''
         engine.listen(self.fd, self._ready)
 
     def _ready(self):
         try:
-            data = self._rest + os.read(self.fd, 65536)
-        except (BlockingIOError, OSError):
-            return
-        *lines, self._rest = data.split(b'\n')
-        if self._rest and len(lines) == 0:
-            # printf without a newline is a write too.
-            lines, self._rest = [self._rest], b''
-        for line in lines:
-            self._callback(line.decode('ascii', 'replace').strip())
+            data = os.read(self.fd, 65536)
+        except OSError:
+            return  # another thread was quicker
+        for line in data.decode('ascii', 'replace').splitlines():
+            self._callback(line.strip())
 
     def close(self):
         self._engine.forget(self.fd)

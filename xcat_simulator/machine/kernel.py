@@ -13,12 +13,14 @@ Facts it keeps to (drivers/s390/scsi of Linux):
 """
 import itertools
 import os
+import re
 import time
 
 from xcat_simulator.machine import engine as engines
 from xcat_simulator.machine import sysfs
 from xcat_simulator.machine import zfcp
 
+_SEVERAL = re.compile('(0x[0-9a-f]{16}){2,}', re.IGNORECASE)
 LUN_SCAN = 'sys/module/zfcp/parameters/allow_lun_scan'
 
 
@@ -342,6 +344,11 @@ class Kernel:
             self.rescan(adapter)
 
     def _unit_written(self, port, text, add):
+        if _SEVERAL.fullmatch(text):
+            # Several were written without a newline, and read together.
+            for start in range(0, len(text), 18):
+                self._unit_written(port, text[start:start + 18], add)
+            return
         try:
             lun = '%016x' % int(text, 0)
             if len(lun) != 16:

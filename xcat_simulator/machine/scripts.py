@@ -96,7 +96,7 @@ if [ "${ZVM_UID:-0}" != 0 ] && [ "${ZVM_SUDO:-1}" != 1 ]; then
 fi
 while :; do
     case ${1:-} in
-    [a-zA-Z_]*=*) export "$1"; shift ;;
+    [a-zA-Z_]*=*) export "${1?}"; shift ;;
     *) break ;;
     esac
 done
@@ -108,8 +108,7 @@ exec "$@"
 
 _UNAME = '''#!/bin/sh
 [ $# -gt 0 ] || set -- -s
-all="-s -n -r -m"
-[ "$1" = -a ] && set -- $all
+[ "$1" = -a ] && set -- -s -n -r -m
 out=
 for word; do
     case $word in

@@ -150,14 +150,15 @@ class ByHand(base.NodeTest):
             cd sys/bus/ccw/drivers/zfcp/0.0.3b00
             i=0
             while [ $i -lt 50 ]; do
+                printf 0x4098%%04x00000000 $i > 0x%s/unit_add &
                 echo 0x4099$(printf %%04x $i)00000000 > 0x%s/unit_add &
                 i=$((i + 1))
             done
             wait
             udevadm settle
-            ls -d 0x%s/0x4099* | wc -l
-            ''' % (W1, W1))
-        self.assertEqual('50', out.strip())
+            ls -d 0x%s/0x409[89]* | wc -l
+            ''' % (W1, W1, W1))
+        self.assertEqual('100', out.strip())
 
     def test_chzdev_is_idempotent(self):
         name = '0.0.3b00:0x%s:0x%s' % (W1, base.lun(0))

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """chccwdev and cio_ignore."""
 from xcat_simulator.machine import cio
-from xcat_simulator.machine import zfcp
 from xcat_simulator.machine.tools import usage
+from xcat_simulator.machine import zfcp
 
 _MAXIMUM = 0xffff
 

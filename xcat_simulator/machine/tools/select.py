@@ -4,8 +4,8 @@ import dataclasses
 import re
 
 from xcat_simulator.machine import cio
-from xcat_simulator.machine import zfcp
 from xcat_simulator.machine.tools import usage
+from xcat_simulator.machine import zfcp
 
 TYPES = ('zfcp', 'zfcp-host', 'zfcp-lun')
 INVALID_ID = 10
