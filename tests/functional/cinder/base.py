@@ -14,7 +14,9 @@ from tests.functional.cinder import harness
 from tests import worlds
 from xcat_simulator import fixture
 
-TOP = pathlib.Path(__file__).resolve().parents[3]
+# Links are not resolved: the packages shall come from where this process has
+# them from, not from the sources beside the tests.
+TOP = pathlib.Path(__file__).parents[3]
 INSTANCE = 'aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee'
 
 
@@ -71,7 +73,7 @@ class ManagerTestCase(testtools.TestCase):
                'ca_file': self.simulator.ca_file, 'args': args,
                'backends': self.backends if backends is None else backends}
         environment = dict(
-            os.environ, PYTHONPATH=str(TOP),
+            os.environ,
             OS_CINDER_DISABLE_EVENTLET_PATCHING=str(not self.eventlet))
         return subprocess.run(
             [sys.executable, '-W', 'ignore', '-m',
