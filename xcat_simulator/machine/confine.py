@@ -18,6 +18,7 @@ simulator's user owns, a node can change these anywhere.
 import ctypes
 import os
 import re
+import struct
 import sys
 
 _CREATE, _ADD, _RESTRICT = 444, 445, 446
@@ -46,11 +47,6 @@ _libc = ctypes.CDLL(None, use_errno=True)
 class _Attributes(ctypes.Structure):
     _fields_ = [('fs', ctypes.c_uint64), ('net', ctypes.c_uint64),
                 ('scoped', ctypes.c_uint64)]
-
-
-class _Beneath(ctypes.Structure):
-    _pack_ = 1
-    _fields_ = [('allowed', ctypes.c_uint64), ('parent', ctypes.c_int32)]
 
 
 def version():
@@ -90,9 +86,9 @@ def _allow(ruleset, path, access):
     try:
         if not os.path.isdir(path):
             access &= _FILE
-        rule = _Beneath(access & rights(), parent)
-        if _libc.syscall(_ADD, ruleset, _PATH_BENEATH,
-                         ctypes.byref(rule), 0):
+        # struct landlock_path_beneath_attr: allowed_access, parent_fd
+        rule = struct.pack('=Qi', access & rights(), parent)
+        if _libc.syscall(_ADD, ruleset, _PATH_BENEATH, rule, 0):
             raise OSError(ctypes.get_errno(), 'landlock_add_rule', path)
     finally:
         os.close(parent)
