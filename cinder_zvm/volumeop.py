@@ -88,13 +88,27 @@ class VolumeOperations:
                                    maximum, trust=self.trust)
         except exceptions.NoSuitableLun as err:
             raise self._none_fits(err, minimum, maximum) from err
-        except exceptions.OutcomeUnknown as err:
-            LOG.warning('Claim for volume %(volume)s: %(error)s',
-                        {'volume': volume_id, 'error': err})
-            lun = self.pool.look(volume_id)
+        except exceptions.OutcomeUnknown:
+            lun = self._claimed_after_all(volume_id)
             if lun is None:
                 raise
             return lun
+
+    def _claimed_after_all(self, volume_id):
+        """The LUN of a claim whose answer was lost, or None.
+
+        Failing to find out must not hide that the answer was lost.
+        """
+        try:
+            return self.pool.look(volume_id)
+        except exceptions.ZvmError as err:
+            LOG.error('Whether a LUN of pool %(pool)s was taken for volume '
+                      '%(volume)s is not known: %(error)s Deleting the '
+                      'volume frees it; if Cinder creates it elsewhere, it '
+                      'stays reserved until an audit.',
+                      {'volume': volume_id, 'pool': self.pool.name,
+                       'error': err})
+            return None
 
     def _none_fits(self, err, minimum, maximum):
         """The refusal, with the figures an operator needs."""

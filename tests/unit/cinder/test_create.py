@@ -75,6 +75,16 @@ class CreateTest(base.DriverTestCase):
         self.assertIn('connection lost', self._refused(fakes.volume(10)))
         self.assertEqual(['free'] * 4, self.pool.states())
 
+    def test_an_unknown_outcome_that_cannot_be_found_out(self):
+        self.pool.after['claim'] = [LOST]
+        self.pool.before['look'] = [exceptions.ZhcpDown('zhcp1 is down')]
+        self.assertIn('connection lost', self._refused(fakes.volume(10)))
+        for word in ('zhcp1 is down', fakes.VOLUME, 'audit'):
+            self.assertIn(word, self.log.output)
+        # and the delete, or the next create, finds it
+        self.driver.delete_volume(fakes.volume(10))
+        self.assertEqual(['free'] * 4, self.pool.states())
+
     def test_a_refusal_is_not_repeated(self):
         self.pool.before['claim'] = [exceptions.LedgerDamaged('damaged')]
         self.assertIn('audit', self._refused(fakes.volume(10)))
