@@ -42,7 +42,7 @@ def _fields(text):
 
 
 def parse(stdout, operation, stderr=''):
-    """The :class:`Answer` to an operation, or None where the program is absent.
+    """The :class:`Answer` to an operation, None where the program is absent.
 
     Lines of others (a login banner) are passed over.
 
@@ -156,13 +156,26 @@ class Remote:
         operation = operation or str(uuid.uuid4())
         LOG.debug('%s program on %s: %s %s', self.program.name,
                   self.node.name, verb, args)
+        doubts = []
         try:
-            return self._retry(self._once, operation, verb, args,
+            return self._retry(self._noting, doubts, operation, verb, args,
                                read_timeout)
-        except exceptions.BadAnswer as e:
+        except (exceptions.BadAnswer, exceptions.TryLater,
+                exceptions.ConfigurationError) as e:
+            # "Nothing happened" is true of the last attempt only.
+            if not doubts:
+                raise
             raise exceptions.OutcomeUnknown(
                 'It is not known whether "%s" ran on %s: %s'
-                % (verb, self.node.name, e.message)) from e
+                % (verb, self.node.name, '; then: '.join(
+                    dict.fromkeys([*doubts, e.message])))) from e
+
+    def _noting(self, doubts, *args):
+        try:
+            return self._once(*args)
+        except (exceptions.OutcomeUnknown, exceptions.BadAnswer) as e:
+            doubts.append(e.message)
+            raise
 
     def _once(self, operation, verb, args, read_timeout):
         for command in (self.program.call_command, self.program.send_command):

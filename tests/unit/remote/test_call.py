@@ -89,6 +89,24 @@ class RemoteTest(testtools.TestCase):
         self.assertRaises(exceptions.OutcomeUnknown,
                           call.Remote(node, program.zhcp()).call, 'look')
 
+    def test_unreachable_now_says_nothing_of_the_attempt_before(self):
+        for error in (exceptions.MnUnreachable('down'),
+                      exceptions.GuestUnreachable('no login'),
+                      exceptions.NotPermitted('xdsh'),
+                      'zvmv1 %s no lock text=busy .' % OP):
+            node = FakeNode(exceptions.OutcomeUnknown('gone'), error)
+            found = self.assertRaises(
+                exceptions.OutcomeUnknown,
+                call.Remote(node, program.zhcp()).call, 'attach',
+                operation=OP)
+            self.assertIn('gone', str(found))
+            first = FakeNode(error)
+            self.assertIsNot(exceptions.OutcomeUnknown, type(
+                self.assertRaises(
+                    exceptions.ZvmError,
+                    call.Remote(first, program.zhcp()).call, 'attach',
+                    operation=OP)))
+
     def test_refusals_are_not_repeated(self):
         node = FakeNode('zvmv1 %s no unknown volume=v .' % OP)
         self.assertRaises(exceptions.VolumeUnknown,
