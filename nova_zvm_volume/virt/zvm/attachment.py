@@ -25,9 +25,11 @@ class Attachment:
     :param platform: :class:`~nova_zvm_volume.virt.zvm.platform.Platform`
     :param wanted: :class:`~nova_zvm_volume.virt.zvm.connection.Connection`
     :param undo: :class:`~nova_zvm_volume.virt.zvm.undo.Undo`, entered
+    :param patience: seconds to wait for a guest that still boots
     """
 
-    def __init__(self, platform, wanted, instance, undo):
+    def __init__(self, platform, wanted, instance, undo, patience):
+        self._give_up = time.monotonic() + patience
         self._platform = platform
         self._wanted = wanted
         self._undo = undo
@@ -38,10 +40,9 @@ class Attachment:
         # volume is in use.
         self._repeated = False
 
-    def run(self, patience):
+    def run(self):
         """Attach.
 
-        :param patience: seconds to wait for a guest that still boots
         :returns: LunState, tuple of paths, AttachedDisk
         """
         # Guests made by the Cloud Connector are no xCAT nodes. The definition
@@ -49,17 +50,17 @@ class Attachment:
         self._platform.define_node(self._node, self._userid)
         lun = self._take()
         paths = guestdisk.paths_of(lun.devices, lun.wwpns, lun.lun)
-        return lun, paths, self._configure(lun, paths, patience)
+        return lun, paths, self._configure(lun, paths)
 
     def _take(self):
         """Swap ours to used by this guest, FCP devices dedicated."""
         request = self._request()
         try:
-            lun = self._platform.devices.attach(request)
+            lun = self._when_up(self._platform.devices.attach, request)
         except _NOT_BEGUN + (exceptions.Refused,):
             raise
         except Exception as err:
-            LOG.warning('Attaching volume %s: %s Looking what became of it',
+            LOG.warning('Looking what became of the attach of volume %s: %s',
                         self._wanted.volume_id, err)
             return self._take_again(request)
         self._repeated = lun.operation_id != request.operation_id
@@ -93,14 +94,14 @@ class Attachment:
             self._undo.by('give the LUN back', self._platform.devices.detach,
                           self._wanted.volume_id, generation, self._instance)
 
-    def _configure(self, lun, paths, patience):
+    def _configure(self, lun, paths):
         """Paths and disk in the guest."""
         guest = self._platform.guest(self._node)
         wwid = lun.wwid or self._wanted.wwid
         what = (self._wanted.volume_id, lun.generation, paths, wwid,
                 self._wanted.size)
         try:
-            return _when_up(patience, guest.attach, *what)
+            return self._when_up(guest.attach, *what)
         except BaseException as err:
             if not self._repeated and _begun(err):
                 # With the next generation, so that a request that is still
@@ -110,20 +111,18 @@ class Attachment:
                               paths, wwid)
             raise
 
+    def _when_up(self, function, *args):
+        while True:
+            try:
+                return function(*args)
+            except exceptions.GuestUnreachable:
+                if time.monotonic() >= self._give_up:
+                    raise
+                time.sleep(_BETWEEN_TRIES)
+
 
 def _begun(error):
     """Whether the guest may be left with anything configured."""
     if isinstance(error, exceptions.Refused):
         return error.fields.get('undone', 'yes') != 'yes'
     return not isinstance(error, _NOT_BEGUN)
-
-
-def _when_up(patience, function, *args):
-    give_up = time.monotonic() + patience
-    while True:
-        try:
-            return function(*args)
-        except exceptions.GuestUnreachable:
-            if time.monotonic() >= give_up:
-                raise
-            time.sleep(_BETWEEN_TRIES)

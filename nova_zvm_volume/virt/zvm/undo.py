@@ -38,8 +38,8 @@ class Undo:
         return False
 
     def _roll_back(self, error):
-        LOG.warning('%s failed: %s. Undoing %d steps', self._what, error,
-                    len(self._steps))
+        LOG.warning('%s failed, undoing %d steps: %s', self._what,
+                    len(self._steps), error)
         while self._steps:
             name, function, args = self._steps.pop()
             try:

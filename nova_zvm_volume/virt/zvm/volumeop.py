@@ -83,7 +83,7 @@ class VolumeOps:
             what = 'Attaching volume %s to %s' % (volume, instance.name)
             with undoing.Undo(what) as undo:
                 lun, paths, disk = attachment.Attachment(
-                    self._platform, wanted, instance, undo).run(patience)
+                    self._platform, wanted, instance, undo, patience).run()
         connection.remember(connection_info, lun, paths, disk)
         LOG.info('Volume %s is %s', volume, disk.device_path,
                  instance=instance)
@@ -192,7 +192,7 @@ class VolumeOps:
         try:
             _lun, kept = self._platform.devices.detach(*request)
         except _UNKNOWN as err:
-            LOG.warning('Detaching volume %s: %s Looking what became of it',
+            LOG.warning('Looking what became of the detach of volume %s: %s',
                         volume_id, err, instance=instance)
             if _is_here(self._platform.look(volume_id), instance):
                 _lun, kept = self._platform.devices.detach(*request)

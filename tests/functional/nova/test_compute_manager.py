@@ -14,6 +14,7 @@ How Nova's functional base is brought to run it:
 * An image needs the property ``os_distro``; its bytes are not fetched.
 """
 
+import logging
 import os
 import sys
 
@@ -57,6 +58,9 @@ class ComputeManagerTest(integrated_helpers._IntegratedTestBase):
         self.useFixture(fixtures.MonkeyPatch('nova.virt.images.fetch',
                                              _fetch))
         self.cinder._find_connection_info = self._connection_info
+        # It speaks when the test's own logging has ended.
+        logging.getLogger('nova.thread_pool_factory').setLevel(
+            logging.WARNING)
         self.glance.create(None, dict(
             self.glance.image1, id=IMAGE,
             properties={'os_distro': 'rhel9', 'architecture': 's390x'}))

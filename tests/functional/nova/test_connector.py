@@ -41,6 +41,7 @@ class ConnectorCase(testtools.TestCase):
 
     def setUp(self):
         super().setUp()
+        self.useFixture(fixtures.FakeLogger())
         self.simulator = self.useFixture(fixture.Simulator(worlds.small()))
         self.url = self.simulator.connector_url('host1')
 

@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 
+import fixtures
 import testtools
 
 from tests.functional.nova import lpars
@@ -54,6 +55,7 @@ class TestWheel(testtools.TestCase):
 
     def setUp(self):
         super().setUp()
+        self.useFixture(fixtures.FakeLogger())
         self.distribution = importlib.metadata.distribution('zvm-volume')
 
     def test_it_is_installed_and_not_as_editable(self):

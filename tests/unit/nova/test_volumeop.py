@@ -126,6 +126,12 @@ class TestAttach(Base):
         self.assertEqual(3, self.sleep.call_count)
         self.assertEqual('used', self.lun().state)
 
+    def test_one_that_is_not_logged_on_yet_too(self):
+        self.lpar.fail('devices.attach', exceptions.GuestUnreachable(
+            'not logged on', code='off'), times=2)
+        self.attach(patience=300)
+        self.assertEqual('used', self.lun().state)
+
     def test_a_guest_that_stays_silent_keeps_nothing(self):
         self.lpar.guests['zvm00001'].silent = 99
         self.assertRaises(exception.VolumeAttachFailed, self.attach)
