@@ -12,8 +12,8 @@ import types
 
 import fixtures
 
-from zvm_common import zhcp
 from zvm_common.xcat import guest
+from zvm_common import zhcp
 
 HEADER = '#status,wwpn,lun,size,range,owner,channel,tag\n'
 PORT = '5005076303000001'
@@ -63,12 +63,17 @@ shift
 case $1 in
     userid) echo 'ZHCP1 AT ZVM1' ;;
     user)
-        [ -e "$ZVM_ROOT/on/$2" ] || { echo "HCPCQU045E $2 not logged on"; exit 1; }
+        [ -e "$ZVM_ROOT/on/$2" ] ||
+            { echo "HCPCQU045E $2 not logged on"; exit 1; }
         echo "$2 - DSC" ;;
     *)
         [ -e "$ZVM_ROOT/cp/$1" ] || { echo "HCPQDD040E"; exit 1; }
         u=$(cat "$ZVM_ROOT/cp/$1")
-        if [ -n "$u" ]; then echo "FCP  $1 ATTACHED TO $u $1"; else echo "FCP  $1 FREE"; fi ;;
+        if [ -n "$u" ]; then
+            echo "FCP  $1 ATTACHED TO $u $1"
+        else
+            echo "FCP  $1 FREE"
+        fi ;;
 esac
 '''
 # Programs of the zHCP that this test double has no use for
@@ -143,7 +148,8 @@ class LocalZhcp(fixtures.Fixture):
     def run(self, command, read_timeout=None):
         """As zvm_common.xcat.guest.Node.run."""
         done = subprocess.run(
-            [os.path.join(self.root, 'bin', 'sh'), '-c', command], cwd=self.root, text=True,
+            [os.path.join(self.root, 'bin', 'sh'), '-c', command],
+            cwd=self.root, text=True,
             capture_output=True, timeout=60, stdin=subprocess.DEVNULL,
             env={'ZVM_ROOT': self.root,
                  'PATH': os.path.join(self.root, 'bin')
