@@ -227,6 +227,9 @@ class UnmaskedTest(base.ManagerTestCase):
         for word in ('zpool1', '3B0E', 'masked', 'quarantine'):
             self.assertIn(word, result['error']['text'])
         self._one_quarantined()
+        self.assertTrue(self.run_scenario(
+            'delete', volume_id=result['volume']['id'])['gone'])
+        self._one_quarantined()
 
     def test_a_delete_never_frees_what_it_could_not_wipe(self):
         made = self.run_scenario('create', self.trusting,

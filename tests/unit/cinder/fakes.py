@@ -142,7 +142,9 @@ class FakePool:
         if lun is None:
             return None
         if lun.why:
-            self.change(lun, state='quarantined')
+            # a volume that is still to be made has no LUN then
+            self.change(lun, state='quarantined', volume_id=(
+                None if lun.state == 'preparing' else volume_id))
             raise exceptions.WipeFailed(lun.why)
         if lun.job == 'slow':
             raise exceptions.OutcomeUnknown('The wipe goes on')

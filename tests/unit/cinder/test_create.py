@@ -134,6 +134,9 @@ class DirtyTest(base.DriverTestCase):
         self.assertIn('write error', str(error))
         self.assertEqual(['free', 'quarantined'], self.pool.states())
         self.assertEqual(['claim', 'wait'], self.pool.calls)
+        # and the volume in error can be deleted
+        self.driver.delete_volume(fakes.volume(10))
+        self.assertEqual(['free', 'quarantined'], self.pool.states())
 
     def test_an_outage_while_waiting_is_sat_out(self):
         self.pool.before['wait'] = [exceptions.ZhcpDown('down')] * 5
