@@ -40,8 +40,8 @@ def listing(root):
         found = {name for name in text.split('\0') if name}
     else:
         found = {str(path.relative_to(root)) for path in root.rglob('*')}
-        found = {name for name in found if not name.startswith('.zvm/')
-                 and '__pycache__' not in name}
+        found = {name for name in found if '__pycache__' not in name
+                 and not (name.startswith('.') and '/' in name)}
     return sorted(name for name in found if (root / name).is_file())
 
 

@@ -48,6 +48,14 @@ class TestSources(base.TestCase):
         seen.add(sources.digest(self.root))
         self.assertEqual(5, len(seen))
 
+    def test_without_a_clone_all_but_dot_folders_count(self):
+        (self.root / '.git').rename(self.root / '.gone')
+        self.write('.zvm/env/main/bin/tool', '')
+        self.write('zvm_common/__pycache__/one.pyc', '')
+        self.assertEqual(
+            ['pyproject.toml', 'requirements.txt', 'setup.cfg',
+             'zvm_common/__init__.py'], sources.listing(self.root))
+
     def test_without_a_clone_the_version_is_asked_for(self):
         (self.root / '.git').rename(self.root / 'gone')
         self.useFixture(fixtures.EnvironmentVariable('PBR_VERSION'))
