@@ -170,6 +170,7 @@ class Bench:
                                                   and one.has_project(digest))]
 
     def _make(self, names):
+        sources.check_version(self.root)
         # The wheel is built with main's pbr.
         unmade = [one for name, one in self.all.items()
                   if name in {*names, 'main'} and not one.is_finished()]

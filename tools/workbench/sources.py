@@ -62,6 +62,13 @@ def digest(root):
     return total.hexdigest()[:16]
 
 
+def check_version(root):
+    """Refuses a tree whose version nobody knows."""
+    if not is_clone(root) and not os.environ.get('PBR_VERSION'):
+        raise words.Stop('this is no git clone, so the version is unknown: '
+                         'set PBR_VERSION, such as PBR_VERSION=0.1.0')
+
+
 def _stage(root, folder):
     """Copies the packaged files: a build leaves its traces in the copy.
 
@@ -77,9 +84,6 @@ def _stage(root, folder):
         where = _git(root, 'rev-parse', '--absolute-git-dir').strip()
         (folder / '.git').write_text('gitdir: %s\n' % where)
         return
-    if not os.environ.get('PBR_VERSION'):
-        raise words.Stop('this is no git clone, so the version is unknown: '
-                         'set PBR_VERSION, such as PBR_VERSION=0.1.0')
     _git(folder, 'init', '--quiet')
     _git(folder, 'add', '--all', '--force')
 

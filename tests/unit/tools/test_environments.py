@@ -143,6 +143,7 @@ class TestBench(TestCase):
         super().setUp()
         self.wheels = []
         self.useFixture(fixtures.EnvironmentVariable('ZVM_BENCH_IS_READY'))
+        self.useFixture(fixtures.EnvironmentVariable('PBR_VERSION', '0.1.0'))
         self.useFixture(fixtures.MonkeyPatch('sources.wheel', self.wheel))
         self.write('zvm_common/__init__.py', '')
 

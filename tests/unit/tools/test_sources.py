@@ -59,10 +59,11 @@ class TestSources(base.TestCase):
     def test_without_a_clone_the_version_is_asked_for(self):
         (self.root / '.git').rename(self.root / 'gone')
         self.useFixture(fixtures.EnvironmentVariable('PBR_VERSION'))
-        error = self.assertRaises(
-            words.Stop, sources.wheel, self.root, 'python3',
-            self.root / '.zvm' / 'build', self.root / 'log')
+        error = self.assertRaises(words.Stop, sources.check_version,
+                                  self.root)
         self.assertIn('PBR_VERSION=', str(error))
+        self.useFixture(fixtures.EnvironmentVariable('PBR_VERSION', '0.1.0'))
+        sources.check_version(self.root)
 
 
 class TestLinters(base.TestCase):
