@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Requests, programs started by dsh and seconds of each operation.
+
+    python -m tests.benchmarks.operations [ROUNDS]
+
+On a real MN each request is a few ssh hops of about a second each, so the
+number of requests is what counts; the seconds here are the simulator's.  The
+first round sends the programs to their nodes, which later ones need not.
+"""
+
+import statistics
+import sys
+import time
+import uuid
+
+from tests import worlds
+from xcat_simulator import fixture
+from zvm_common import fcp
+from zvm_common import guestdisk
+from zvm_common import model
+from zvm_common.pool import Pool
+from zvm_common.xcat import guest
+from zvm_common.xcat import hypervisor
+from zvm_common.xcat import session
+from zvm_common import zhcp
+
+
+class Bench:
+    """One volume's life, again and again; figures by operation."""
+
+    def __init__(self, simulator):
+        self._simulator = simulator
+        connection = session.Session(
+            simulator.server, worlds.USER, worlds.PASSWORD,
+            ca_file=simulator.ca_file)
+        program = zhcp.Zhcp(hypervisor.Hypervisor.find(connection), 'bench')
+        self._pool = Pool(program, 'zpool1',
+                          model.DeviceRanges.parse('3B0E;3C0E'))
+        self._devices = fcp.Devices(
+            program, model.DeviceRanges.parse('3B00-3B0D;3C00-3C0D'))
+        self._guest = guestdisk.GuestDisk(guest.Node(connection, 'guest1'))
+        self.figures = {}
+
+    def measure(self, name, function, *args):
+        self._simulator.forget_requests()
+        begin = time.perf_counter()
+        result = function(*args)
+        seconds = time.perf_counter() - begin
+        self.figures.setdefault(name, []).append(
+            (len(self._simulator.requests()), seconds))
+        return result
+
+    def round(self):
+        volume, instance = str(uuid.uuid4()), str(uuid.uuid4())
+        gib = model.Capacity.from_gib
+        self.measure('claim', self._pool.claim, volume, str(uuid.uuid4()),
+                     gib(1), gib(1))
+        lun = self.measure('wait for a clean LUN', self._pool.wait, volume,
+                           600)
+        self.measure('hold FCP devices', self._devices.hold, instance,
+                     'LNX00001')
+        used = self.measure('attach: zHCP', self._devices.attach,
+                            fcp.AttachRequest(
+                                volume, lun.generation, str(uuid.uuid4()),
+                                instance, 'LNX00001', 'guest1', ()))
+        paths = guestdisk.paths_of(used.devices, used.wwpns, used.lun)
+        self.measure('attach: guest, 4 paths', self._guest.attach, volume,
+                     used.generation, paths, used.wwid, used.size)
+        self.measure('detach: guest', self._guest.detach, volume,
+                     used.generation, paths, used.wwid)
+        ours, _ = self.measure('detach: zHCP', self._devices.detach, volume,
+                               used.generation, instance)
+        self.measure('release', self._pool.release, volume, ours.generation)
+        self.measure('wait for the wipe of 1 GiB', self._pool.wait, volume,
+                     600)
+        self.measure('view of 10 LUNs', self._pool.view)
+
+
+def main():
+    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 5
+    with fixture.Simulator(worlds.small()) as simulator:
+        bench = Bench(simulator)
+        for _ in range(rounds):
+            bench.round()
+    print('%-28s %14s %9s %9s' % ('operation', 'requests', 'seconds', 'most'))
+    for name, figures in bench.figures.items():
+        requests = [requests for requests, _ in figures]
+        seconds = [seconds for _, seconds in figures]
+        print('%-28s %6d, later %d %9.2f %9.2f' % (
+            name, requests[0], requests[-1], statistics.median(seconds),
+            max(seconds)))
+
+
+if __name__ == '__main__':
+    main()
