@@ -2,21 +2,17 @@
 """A simulator, and scenarios with the real VolumeManager beside it."""
 
 import json
-import os
 import pathlib
-import subprocess
-import sys
+import signal
 
 import fixtures
 import testtools
 
+from tests.functional.cinder import child
 from tests.functional.cinder import harness
 from tests import worlds
 from xcat_simulator import fixture
 
-# Links are not resolved: the packages shall come from where this process has
-# them from, not from the sources beside the tests.
-TOP = pathlib.Path(__file__).parents[3]
 INSTANCE = 'aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee'
 
 
@@ -53,9 +49,9 @@ class ManagerTestCase(testtools.TestCase):
         asked.
         """
         before = len(self.simulator.requests())
-        done = self._process(name, backends, args)
-        self.assertEqual(0, done.returncode, done.stderr)
-        answer = json.loads(done.stdout.splitlines()[-1])
+        status, out, err = self._process(name, backends, args)
+        self.assertEqual(0, status, err)
+        answer = json.loads(out.splitlines()[-1])
         self.assertEqual({harness.DRIVER}, set(answer['drivers'].values()))
         self.assertEqual(self.eventlet, answer['eventlet'])
         self.assertGreater(len(self.simulator.requests()), before)
@@ -65,21 +61,15 @@ class ManagerTestCase(testtools.TestCase):
 
     def run_and_die(self, name, backends=None, **args):
         """Run a scenario that ends with SIGKILL."""
-        done = self._process(name, backends, args)
-        self.assertEqual(-9, done.returncode, done.stderr)
+        status, _, err = self._process(name, backends, args)
+        self.assertEqual(-signal.SIGKILL, status, err)
 
     def _process(self, name, backends, args):
-        job = {'workdir': self.workdir, 'server': self.simulator.server,
-               'ca_file': self.simulator.ca_file, 'args': args,
-               'backends': self.backends if backends is None else backends}
-        environment = dict(
-            os.environ,
-            OS_CINDER_DISABLE_EVENTLET_PATCHING=str(not self.eventlet))
-        return subprocess.run(
-            [sys.executable, '-W', 'ignore', '-m',
-             'tests.functional.cinder.child', name, json.dumps(job)],
-            cwd=TOP, env=environment, capture_output=True, text=True,
-            timeout=300)
+        start = child.interpreter if self.eventlet else child.fork
+        return start(name, {
+            'workdir': self.workdir, 'server': self.simulator.server,
+            'ca_file': self.simulator.ca_file, 'args': args,
+            'backends': self.backends if backends is None else backends})
 
     # the truth on the zHCP
 

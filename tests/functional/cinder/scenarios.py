@@ -1,16 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a test does with a real VolumeManager, in a process of its own.
 
-Started by child.py; prints one JSON object in its last line.  Cinder's
-configuration is global, and a process can be killed; so each run is a new
-process on the same folder.
+Started by child.py.  Cinder's configuration is global, and a process can be
+killed; so each run is a new process on the same folder.
 """
 
 import concurrent.futures
 import json
 import os
 import signal
-import sys
 import types
 import uuid
 
@@ -307,8 +305,12 @@ def requests(cinder, backend, server, ca_file):
     return counts
 
 
-def main():
-    name, job = sys.argv[1], json.loads(sys.argv[2])
+def run(name, job):
+    """Start the managers, do what the scenario does, print its result.
+
+    :param job: dict of workdir, server, ca_file, backends and args
+    """
+    from cinder import monkey_patch
     cinder = harness.start_manager(
         job['workdir'], job['backends'], types.SimpleNamespace(
             server=job['server'], ca_file=job['ca_file']))
@@ -318,7 +320,6 @@ def main():
     initialized = {backend: manager.driver.initialized
                    for backend, manager in cinder.managers.items()}
     result = globals()[name](cinder, **job['args'])
-    from cinder import monkey_patch
     print(json.dumps({'drivers': drivers, 'initialized': initialized,
                       'eventlet': monkey_patch.MONKEY_PATCHED,
                       'result': result}), flush=True)
