@@ -153,6 +153,8 @@ class VolumeOperations:
         """Wipe the volume's LUN and free it.
 
         Finds a wipe that a killed cinder-volume had started and waits for it.
+        A LUN in quarantine is wiped again: its disk is checked anew, and the
+        operator may have mended what was wrong.
 
         :param volume_id: the volume's name_id
         :returns: False when the ledger knew no such volume
@@ -176,7 +178,8 @@ class VolumeOperations:
             lun = lun or self.pool.look(volume_id)
             if lun is None:
                 return None
-            self._refuse_unreleasable(lun)
+            if lun.state == 'used':
+                raise errors.busy(lun)
             if lun.state in ('wiping', 'freeing'):
                 return lun
             try:
@@ -190,14 +193,6 @@ class VolumeOperations:
                 if not left:
                     raise
                 lun = None
-
-    @staticmethod
-    def _refuse_unreleasable(lun):
-        if lun.state == 'used':
-            raise errors.busy(lun)
-        if lun.state == 'quarantined':
-            raise exceptions.Quarantined(
-                '%s is in quarantine: %s' % (errors.place(lun), lun.why))
 
     def _wait(self, volume_id):
         """Wait for the wipe, through outages of the MN and the zHCP.

@@ -99,10 +99,13 @@ class DeleteTest(base.DriverTestCase):
         self.assertIn('write error at 4 MiB', self._refused())
         self.assertEqual(['quarantined'], self.pool.states())
 
-    def test_a_quarantined_lun(self):
+    def test_a_quarantined_lun_is_wiped_again(self):
         self.pool.change(self._lun(), state='quarantined', why='WWID')
         self.assertIn('WWID', self._refused())
-        self.assertEqual(['look'], self.pool.calls)
+        self.assertEqual(['quarantined'], self.pool.states())
+        self.pool.change(self._lun(), why=None)
+        self.driver.delete_volume(self.volume)
+        self.assertEqual(['free'], self.pool.states())
 
     def test_a_wipe_that_takes_too_long(self):
         self.driver._volumes.job_timeout = 0
