@@ -71,6 +71,11 @@ class WipeTest(base.Base):
         self.assertFalse(zeros.is_zero(self.disk_file(lun)))
         found = self.pool.look(lun.volume_id)
         self.assertEqual(('quarantined', ''), (found.state, found.drift))
+        # once that is mended the wipe is tried again
+        self.record(lun).write_text(self.record(lun).read_text().replace(
+            'wwid=6' + 31 * '0', 'wwid=' + lun.wwid))
+        self.assertIsNone(self.delete(found))
+        self.assertTrue(zeros.is_zero(self.disk_file(lun)))
 
     def test_a_wipe_that_died_is_begun_anew(self):
         lun = self.claim()
