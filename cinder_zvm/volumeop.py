@@ -83,29 +83,31 @@ class VolumeOperations:
         minimum = model.Capacity.from_gib(gib)
         maximum = model.Capacity(
             minimum.bytes * (100 + self.oversize_percent) // 100)
+        operation = str(uuid.uuid4())
         try:
-            return self.pool.claim(volume_id, str(uuid.uuid4()), minimum,
-                                   maximum, trust=self.trust)
+            return self.pool.claim(volume_id, operation, minimum, maximum,
+                                   trust=self.trust)
         except exceptions.NoSuitableLun as err:
             raise self._none_fits(err, minimum, maximum) from err
         except exceptions.OutcomeUnknown:
-            lun = self._claimed_after_all(volume_id)
+            lun = self._claimed_after_all(volume_id, operation)
             if lun is None:
                 raise
             return lun
 
-    def _claimed_after_all(self, volume_id):
+    def _claimed_after_all(self, volume_id, operation):
         """The LUN of a claim whose answer was lost, or None.
 
-        Failing to find out must not hide that the answer was lost.
+        None is final: the claim cannot take effect later.  Failing to find
+        out must not hide that the answer was lost.
         """
         try:
-            return self.pool.look(volume_id)
+            return self.pool.cancel(volume_id, operation)
         except exceptions.ZvmError as err:
             LOG.error('Whether a LUN of pool %(pool)s was taken for volume '
                       '%(volume)s is not known: %(error)s Deleting the '
                       'volume frees it; if Cinder creates it elsewhere, it '
-                      'stays reserved until an audit.',
+                      'stays reserved, with the volume in its owner column.',
                       {'volume': volume_id, 'pool': self.pool.name,
                        'error': err})
             return None
@@ -143,7 +145,8 @@ class VolumeOperations:
             LOG.error('The LUN taken for volume %(volume)s could not be '
                       'given back to pool %(pool)s: %(error)s Deleting the '
                       'volume tries again; if Cinder creates it elsewhere, '
-                      'the LUN stays reserved until an audit.',
+                      'the LUN stays reserved, with the volume in its owner '
+                      'column.',
                       {'volume': volume_id, 'pool': self.pool.name,
                        'error': err})
 

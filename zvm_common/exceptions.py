@@ -270,13 +270,15 @@ class SmapiFailed(Refused):
 class Quarantined(Refused):
     """The LUN or FCP device is set aside until somebody looked at it."""
 
-    advice = 'Find out why, and release it by hand (zvm-volume audit).'
+    advice = ('Mend the cause that the message names; a LUN is wiped again '
+              'when its volume is deleted again.')
 
 
 class LedgerDamaged(Refused):
     """The ledger on the zHCP is missing or unreadable while in use."""
 
-    advice = 'Nothing is allocated until zvm-volume audit has rebuilt it.'
+    advice = ('Nothing is allocated until /var/lib/zvm-volume on the zHCP is '
+              'restored, from a backup of it.')
 
 
 class LedgerFormat(Refused):

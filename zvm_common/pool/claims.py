@@ -81,6 +81,19 @@ class Pool:
             self._job_devices, operation=str(model.OperationId(operation_id)))
         return state.lun_state(answer.fields)
 
+    def cancel(self, volume_id, operation_id):
+        """End the doubt about a claim whose outcome is not known.
+
+        :param operation_id: of the claim; it takes effect no more from here
+        :returns: the :class:`LunState` that it has claimed, or None
+        """
+        try:
+            answer = self.zhcp.call('cancel', model.Uuid(volume_id),
+                                    model.OperationId(operation_id))
+        except exceptions.VolumeUnknown:
+            return None
+        return state.lun_state(answer.fields)
+
     def look(self, volume_id):
         """The volume's :class:`LunState`, or None if the ledger has none."""
         try:

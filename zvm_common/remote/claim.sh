@@ -12,6 +12,8 @@ verb_claim() {
     need is_word "$5"
     need is_word "$6"
     need is_list "$7"
+    [ ! -e "$CANCELLED/$OP" ] || refuse stale "volume=$2 gen=0 \
+text=$(text "this claim was cancelled")"
     if find_volume "$2"; then
         claim_again "$7"
         return
@@ -101,6 +103,19 @@ none_fits() { # none_fits POOL MINIMUM MAXIMUM
         printf "pool=%s minimum=%s maximum=%s free=%d largest=%.0f twice=%d",
             pool, min, max, free, largest, dups
     }'
+}
+
+# cancel VOLUME OPERATION: the claim of this operation, if it is still on its
+# way, comes to nothing; what it has claimed already is told as by look
+verb_cancel() {
+    need is_uuid "$1"
+    need is_uuid "$2"
+    mkdir -p "$CANCELLED" && : >"$CANCELLED/$2" ||
+        refuse space "text=$(text "cannot write $CANCELLED/$2")"
+    sync "$CANCELLED" 2>/dev/null || sync
+    # the MN gives up what it has not started long before that
+    find "$CANCELLED" -type f -mtime +30 -exec rm -f {} +
+    verb_look "$1"
 }
 
 verb_look() { # look VOLUME

@@ -10,6 +10,7 @@ boot scope why"
 LUNS=$BASE/luns
 FCPS=$BASE/fcp
 JOBS=$BASE/jobs
+CANCELLED=$BASE/cancelled
 POOLS=$ROOT/var/opt/zhcp/zfcp
 
 open_ledger() { # the lock is held until this process ends
@@ -42,7 +43,7 @@ load_lun() { # load_lun FILE: r_...; a record that is not whole stops all
     load r "$LUN_KEYS" "$1"
     load_rc=$?
     [ $load_rc != 2 ] || refuse ledger \
-        "text=$(text "record $1 is not whole; see 'zvm-volume audit'")"
+        "text=$(text "record $1 is not whole")"
     return $load_rc
 }
 

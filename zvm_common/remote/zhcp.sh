@@ -37,7 +37,7 @@ main() {
             verb_job "$@"
             return
             ;;
-        hello | claim | look | view | release | wait | hold | drop | devices \
+        hello | claim | cancel | look | view | release | wait | hold | drop | devices \
             | attach | detach) ;;
         *) refuse usage "text=$(text "no verb $VERB")" ;;
     esac

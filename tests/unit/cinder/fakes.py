@@ -89,6 +89,10 @@ class FakePool:
         self._enter('view')
         return pool.PoolView(tuple(self.luns.values()))
 
+    def cancel(self, volume_id, operation_id):
+        self._enter('cancel')
+        return self._leave('cancel', self.of(volume_id))
+
     def look(self, volume_id):
         self._enter('look')
         return self.of(volume_id)

@@ -68,7 +68,7 @@ class CreateTest(base.DriverTestCase):
                          self.pool.states())
         self.assertIn(str(self.pool.of(fakes.VOLUME).lun),
                       update['provider_id'])
-        self.assertEqual(['claim', 'look'], self.pool.calls)
+        self.assertEqual(['claim', 'cancel'], self.pool.calls)
 
     def test_an_unknown_outcome_that_took_none(self):
         self.pool.before['claim'] = [LOST]
@@ -77,9 +77,9 @@ class CreateTest(base.DriverTestCase):
 
     def test_an_unknown_outcome_that_cannot_be_found_out(self):
         self.pool.after['claim'] = [LOST]
-        self.pool.before['look'] = [exceptions.ZhcpDown('zhcp1 is down')]
+        self.pool.before['cancel'] = [exceptions.ZhcpDown('zhcp1 is down')]
         self.assertIn('connection lost', self._refused(fakes.volume(10)))
-        for word in ('zhcp1 is down', fakes.VOLUME, 'audit'):
+        for word in ('zhcp1 is down', fakes.VOLUME, 'owner column'):
             self.assertIn(word, self.log.output)
         # and the delete, or the next create, finds it
         self.driver.delete_volume(fakes.volume(10))
@@ -87,7 +87,7 @@ class CreateTest(base.DriverTestCase):
 
     def test_a_refusal_is_not_repeated(self):
         self.pool.before['claim'] = [exceptions.LedgerDamaged('damaged')]
-        self.assertIn('audit', self._refused(fakes.volume(10)))
+        self.assertIn('backup', self._refused(fakes.volume(10)))
         self.assertEqual(['claim'], self.pool.calls)
 
     def test_a_lun_found_in_use_is_left_alone(self):
@@ -158,4 +158,4 @@ class DirtyTest(base.DriverTestCase):
                                   fakes.volume(10))
         self.assertIn('first', str(error))
         self.assertIn('second', self.log.output)
-        self.assertIn('audit', self.log.output)
+        self.assertIn('owner column', self.log.output)

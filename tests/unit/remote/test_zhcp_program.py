@@ -99,6 +99,14 @@ class ClaimTest(Base):
         self.assertEqual(first.lun, self.claim(volume).lun)
         self.assertEqual(3, self.pool.view().stats()['counts']['free'])
 
+    def test_a_cancelled_claim_comes_to_nothing(self):
+        volume, late, other = new(), new(), new()
+        self.assertIsNone(self.pool.cancel(volume, late))
+        self.assertRaises(exceptions.StaleGeneration, self.pool.claim, volume,
+                          late, GIB(1), GIB(2), trust=True)
+        made = self.pool.claim(volume, other, GIB(1), GIB(2), trust=True)
+        self.assertEqual(made.lun, self.pool.cancel(volume, other).lun)
+
     def test_a_free_line_with_a_live_record_is_not_handed_out(self):
         self.node.pool('zpool1', line(0))
         lun = self.claim()
