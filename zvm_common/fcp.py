@@ -127,19 +127,33 @@ class Devices:
     def detach(self, volume_id, generation, instance_uuid):
         """Make sure that the instance does not use the volume any more.
 
-        Devices that no other volume uses are undedicated and free. An
-        attachment of this generation that was asked for and has not come yet
-        can come no more.
+        The guest program has taken the paths away before. Devices that no
+        other volume uses are undedicated and free. An attachment of this
+        generation that was asked for and has not come yet can come no more.
 
         :param generation: of the attached volume, as :meth:`attach` gave it
         :returns: (LunState or None where the ledger has no such volume,
             text of what could not be undedicated, '' when all was)
         :raises StaleGeneration: it has been attached anew since
         """
+        return self._leave(volume_id, generation, instance_uuid, 'paths')
+
+    def let_go(self, volume_id, generation, instance_uuid):
+        """:meth:`detach` where no guest is left to take paths away.
+
+        The zHCP proves first that the guest is not logged on, and a device
+        that does not come off keeps the volume.
+
+        :raises LunBusy: the guest is not logged off
+        :raises SmapiFailed: a device could not be undedicated
+        """
+        return self._leave(volume_id, generation, instance_uuid, 'guest')
+
+    def _leave(self, volume_id, generation, instance_uuid, gone):
         try:
             answer = self._zhcp.call(
                 'detach', model.Uuid(volume_id), int(generation),
-                model.Uuid(instance_uuid))
+                model.Uuid(instance_uuid), gone)
         except exceptions.VolumeUnknown:
             return None, ''
         return (state.lun_state(answer.fields),

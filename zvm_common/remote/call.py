@@ -160,6 +160,11 @@ class Remote:
         try:
             return self._retry(self._noting, doubts, operation, verb, args,
                                read_timeout)
+        except exceptions.Refused as e:
+            if doubts:
+                # an attempt before may have left what this one found
+                e.fields['undone'] = 'unknown'
+            raise
         except (exceptions.BadAnswer, exceptions.TryLater,
                 exceptions.ConfigurationError) as e:
             # "Nothing happened" is true of the last attempt only.

@@ -2,7 +2,6 @@
 """The z/VM LPAR that this compute host serves, as the options name it."""
 
 import re
-import shlex
 
 from zvm_common import exceptions
 from zvm_common import fcp
@@ -14,10 +13,6 @@ from zvm_common.xcat import session
 from zvm_common import zhcp
 
 _WHO = 's=; [ "$(id -u)" = 0 ] || s="sudo -n"; '
-# Asked twice: a guest may be logging on or off just now.
-_QUERY_USER = (_WHO + '$s vmcp q user %(user)s; sleep 1; '
-               '$s vmcp q user %(user)s')
-_LOGGED_OFF = 'HCPCQU045E'
 _QUERY_SELF = _WHO + '$s vmcp q userid'
 _AT = re.compile(r'\S+ +AT +(\S+)')
 
@@ -108,13 +103,3 @@ class Platform:
     def guest(self, node):
         """The disks of a guest: :class:`zvm_common.guestdisk.GuestDisk`."""
         return guestdisk.GuestDisk(guest.Node(self._session, node))
-
-    def guest_is_off(self, userid):
-        """Whether CP says, twice, that the user is not logged on.
-
-        xCAT's power state says "off" as soon as a logoff was asked for.
-        """
-        result = self.hypervisor.zhcp.run(
-            _QUERY_USER % {'user': shlex.quote(str(userid))}, idempotent=True)
-        said = (result.stdout + result.stderr).split('\n')
-        return sum(_LOGGED_OFF in line for line in said) == 2

@@ -175,27 +175,28 @@ class VolumeOps:
                          wanted.paths, wanted.wwid)
         except _NO_GUEST as err:
             self._attached(wanted, instance)
-            self._is_down(instance, guest_exists, err)
-        self._swap_back(wanted.volume_id, wanted.generation, instance)
+            if guest_exists():
+                raise _paths_stay(instance, err) from err
+            self._let_go(wanted.volume_id, wanted.generation, instance)
+            return
+        self._swap_back(self._platform.devices.detach, wanted.volume_id,
+                        wanted.generation, instance)
 
-    def _is_down(self, instance, guest_exists, error):
-        """A guest that runs keeps its volume until it answers."""
-        if guest_exists() and not self._platform.guest_is_off(
-                model.Userid(instance.name)):
-            raise error
-        LOG.warning('%s is not running: its volume is detached without it',
-                    instance.name, instance=instance)
+    def _let_go(self, volume_id, generation, instance):
+        """The same without a guest; the zHCP proves that it is gone."""
+        self._swap_back(self._platform.devices.let_go, volume_id, generation,
+                        instance)
 
-    def _swap_back(self, volume_id, generation, instance):
+    def _swap_back(self, swap, volume_id, generation, instance):
         request = volume_id, generation, model.Uuid(instance.uuid)
         kept = ''
         try:
-            _lun, kept = self._platform.devices.detach(*request)
+            _lun, kept = swap(*request)
         except _UNKNOWN as err:
             LOG.warning('Looking what became of the detach of volume %s: %s',
                         volume_id, err, instance=instance)
             if _is_here(self._platform.look(volume_id), instance):
-                _lun, kept = self._platform.devices.detach(*request)
+                _lun, kept = swap(*request)
         if kept:
             LOG.error('FCP devices stay out of use after detaching volume '
                       '%s: %s', volume_id, kept, instance=instance)
@@ -211,7 +212,7 @@ class VolumeOps:
             return
         try:
             if wanted.paths:
-                self._swap_back(wanted.volume_id, wanted.generation, instance)
+                self._let_go(wanted.volume_id, wanted.generation, instance)
                 return
         except exceptions.StaleGeneration as err:
             LOG.debug('%s', err, instance=instance)
@@ -220,7 +221,7 @@ class VolumeOps:
     def _let_go_of(self, volume_id, instance):
         lun = self._platform.look(volume_id)
         if _is_here(lun, instance):
-            self._swap_back(volume_id, lun.generation, instance)
+            self._let_go(volume_id, lun.generation, instance)
 
     def _release(self, instance):
         """FCP devices freed, or else the volumes that hold one."""
@@ -233,6 +234,19 @@ class VolumeOps:
                 raise
             return volumes
         return ()
+
+
+def _paths_stay(instance, error):
+    """Why a guest that exists keeps its volume until it answers.
+
+    Running, it may write.  Logged off, its Linux would configure the paths
+    again at the next start, when the LUN may be another tenant's.
+    """
+    return exceptions.GuestUnreachable(
+        'Guest %s does not answer, and only its own Linux can take the paths '
+        'away: %s' % (instance.name.upper(), error.message),
+        advice='Start the server, see that the management node can log in to '
+               'it, and detach again; or delete the server.')
 
 
 def _is_here(lun, instance):

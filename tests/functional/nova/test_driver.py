@@ -337,8 +337,14 @@ class TestGuestGone(Case):
         self.spawn(self.inst)
         self.info = self.attach(self.inst, self.volume)
 
-    def test_detach_from_a_guest_that_is_off(self):
+    def test_a_guest_that_is_off_keeps_its_volume(self):
+        # its Linux would configure the paths again at the next start
         self.driver.power_off(self.inst)
+        error = self.assertRaises(exception.VolumeDetachFailed, self.detach,
+                                  self.inst, self.info)
+        self.assertIn('Start the server', str(error))
+        self.assertEqual('used', self.lpar.look(self.volume).state)
+        self.driver.power_on(None, self.inst, None)
         self.detach(self.inst, self.info)
         self.assertEqual('ours', self.lpar.look(self.volume).state)
         self.assertEqual([], self.dedicated('ZVM00001'))

@@ -14,6 +14,7 @@ import types
 
 import fixtures
 import testtools
+import urllib3.util
 
 from tests.unit.common import mn
 from zvm_common import conf
@@ -105,8 +106,12 @@ class RequestTest(SessionTest):
     def test_a_connection_closed_while_idle_is_replaced(self):
         self.mn.answers(mn.then_close(FINE), FINE)
         made = self.session()
-        for _ in range(2):
-            made.put(NODES, ['x'])
+        made.put(NODES, ['x'])
+        idle = made._adapter._pool.pool
+        connection = idle.get()
+        self.assertTrue(urllib3.util.wait_for_read(connection.sock, 30))
+        idle.put(connection)
+        made.put(NODES, ['x'])
         self.assertEqual(2, len(self.mn.requests))
 
     def test_small_writes_are_not_held_back(self):

@@ -262,6 +262,11 @@ class FakeDevices:
             str(volume_id), generation, str(instance_uuid)), volume_id,
             generation)
 
+    def let_go(self, volume_id, generation, instance_uuid):
+        return self._lpar.act('devices.let_go', lambda: self._detach(
+            str(volume_id), generation, str(instance_uuid)), volume_id,
+            generation)
+
     def _detach(self, volume, generation, instance_uuid):
         lun = self._lpar.luns.get(volume)
         if lun is None:

@@ -375,7 +375,7 @@ class TestDestroy(Base):
         self.assertEqual('used', self.lpar.luns[fakes.VOLUME].state)
 
     def test_raises_while_the_ledger_holds_anything_and_may_be_repeated(self):
-        self.lpar.fail('devices.detach', exceptions.MnUnreachable('down'))
+        self.lpar.fail('devices.let_go', exceptions.MnUnreachable('down'))
         self.assertRaises(exception.ZVMDriverException, self.made.destroy,
                           CONTEXT, self.inst, [], self.bdi)
         self.made.destroy(CONTEXT, self.inst, [], self.bdi)

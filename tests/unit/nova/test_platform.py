@@ -47,26 +47,6 @@ class TestPlatform(testtools.TestCase):
             self.assertIs(self.found, self.platform.hypervisor)
         self.assertEqual(2, self.find.call_count)
 
-    def test_off_is_what_cp_says_twice(self):
-        userid = model.Userid('ZVM00001')
-        for stdout, stderr, off in (
-                (OFF + '\n' + OFF, '', True),
-                ('', OFF + '\n' + OFF, True),
-                (OFF + '\n' + ON, '', False),
-                (ON + '\n' + OFF, '', False),
-                (OFF, '', False),
-                ('', '', False),
-                ('HCPCQU361E LOGOFF/FORCE pending for user ZVM00001', '',
-                 False)):
-            self.says(stdout, stderr)
-            self.assertIs(off, self.platform.guest_is_off(userid))
-
-    def test_a_userid_reaches_the_shell_quoted(self):
-        self.says('')
-        self.platform.guest_is_off(model.Userid('A$B#1'))
-        self.assertEqual(2, self.found.zhcp.run.call_args.args[0].count(
-            "vmcp q user 'A$B#1'"))
-
     def test_the_system_of_the_zhcp_must_be_the_connectors(self):
         with mock.patch.object(platform.zhcp.Zhcp, 'hello'):
             self.says('ZHCP1    AT HOST1')

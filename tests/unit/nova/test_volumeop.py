@@ -391,17 +391,12 @@ class TestDetach(Base):
         self.detach(self.info, exists=False)
         self.assertEqual('ours', self.lun().state)
 
-    def test_a_guest_that_is_proven_off_needs_no_guest(self):
-        self.lpar.guests['zvm00001'].silent = 1
-        self.lpar.off.add('ZVM00001')
-        self.detach(self.info)
-        self.assertEqual('ours', self.lun().state)
-
     def test_a_guest_that_only_does_not_answer_keeps_its_volume(self):
         self.lpar.guests['zvm00001'].silent = 1
         error = self.assertRaises(exception.VolumeDetachFailed, self.detach,
                                   self.info)
         self.assertIn('no route', str(error))
+        self.assertIn('detach again; or delete the server', str(error))
         self.assertEqual('used', self.lun().state)
 
     def test_a_silent_guest_without_the_volume_is_not_attached(self):
@@ -468,7 +463,7 @@ class TestLetGo(Base):
         self.assertEqual([fakes.OTHER_INSTANCE], list(self.lpar.held))
 
     def test_a_failure_is_told_and_a_repeat_ends_it(self):
-        for step in ('devices.detach', 'devices.release', 'remove_node'):
+        for step in ('devices.let_go', 'devices.release', 'remove_node'):
             self.lpar.fail(step, exceptions.MnUnreachable('down'))
             self.assertRaises(exception.ZVMDriverException, self.ops.let_go,
                               self.instance, self.mappings())
