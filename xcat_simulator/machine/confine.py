@@ -150,16 +150,23 @@ def interpreter():
     return program, sorted(folders)
 
 
-# A path after a closing quote or brace ("$ZVM_ROOT"/etc) is not absolute.
-_ABSOLUTE = re.compile(r'(?:(?<![\w.}"\'/])|(?<=[\s=(<>|;&]["\']))'
-                       r'/[\w.@+-][^\s\'";|&<>()$`]*')
+# A path after a closing quote or brace ("$ZVM_ROOT"/etc) is not absolute, nor
+# is what follows a + : base64, in which programs are sent, has "+/". But
+# ${name+/etc} and ${name:+/etc} are /etc. A pattern (/*) stands for names.
+_ABSOLUTE = re.compile(r'(?:(?<![\w.+}"\'/])|(?<=[\s=(<>|;&]["\'])'
+                       r'|(?<=:\+)|(?<=:\+["\']))'
+                       r'/[\w.@+*?[-][^\s\'";|&<>()$`]*')
+_ALTERNATIVE = re.compile(r'\$\{\w+\+["\']?(/[^\s\'"}]*)')
+_TO_THE_TOP = re.compile(r'\bcd\s+["\']?(/)["\']?(?![^\s;|&)])')
 
 
 def lexical_refusal(command, folder):
     """The path for which `command` is refused without Landlock, or None."""
     if re.search(r'(^|[\s\'"=/;|&<>(])\.\.($|[\s\'"/;|&<>)])', command):
         return '..'
-    for path in _ABSOLUTE.findall(command):
+    found = [path for form in (_ABSOLUTE, _ALTERNATIVE, _TO_THE_TOP)
+             for path in form.findall(command)]
+    for path in found:
         if not _harmless(os.path.normpath(path), folder):
             return path
     return None
