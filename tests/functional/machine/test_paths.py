@@ -106,7 +106,7 @@ class ByHand(base.NodeTest):
             echo 0x%s > 0x%s/unit_add
             udevadm settle
             cat 0x%s/0x%s/failed
-            ls ../../../../block
+            ls "$ZVM_ROOT"/sys/block
             ''' % (base.lun(3), W1, W1, base.lun(3)))
         self.assertEqual('1\n', out)
 
@@ -183,8 +183,8 @@ class ByHand(base.NodeTest):
 
     def test_a_mounted_disk_is_not_deconfigured_without_yes(self):
         name = '0.0.3b00:0x%s:0x%s' % (W1, base.lun(0))
-        self.sh(self.node, 'chzdev -q -e zfcp-lun %s\n'
-                'echo "/dev/sda /mnt ext4 rw 0 0" >> proc/mounts' % name)
+        self.sh(self.node, 'chzdev -q -e zfcp-lun ' + name)
+        self.mount(self.node, '/dev/sda')
         done = self.node.run('chzdev -d zfcp-lun ' + name)
         self.assertEqual(16, done.returncode)
         self.assertIn('mounted on /mnt', done.stderr)
