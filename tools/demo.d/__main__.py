@@ -11,6 +11,7 @@ import contextlib
 import json
 import os
 import pathlib
+import signal
 import sys
 import tempfile
 
@@ -39,11 +40,11 @@ def _folder(keep):
         return
     keep.mkdir(parents=True, exist_ok=True)
     if any(keep.iterdir()):
-        sys.exit('tools/demo: %s is not empty' % keep)
+        raise truth.CheckFailed('%s is not empty' % keep)
     yield keep.resolve()
 
 
-def _run(keep, shown):
+def _run(keep, shown, taken):
     with _folder(keep) as folder, contextlib.ExitStack() as stack:
         with shown.starting('simulator, cinder-volume and nova-compute'):
             world = stack.enter_context(
@@ -53,26 +54,35 @@ def _run(keep, shown):
                 world))
             nova = stack.enter_context(side.Side(
                 os.environ['ZVM_NOVA_PYTHON'], 'nova_side.py', folder, world))
-        return steps.run(steps.Demo(world, cinder, nova), shown)
+        steps.run(steps.Demo(world, cinder, nova), shown, taken)
+
+
+def _object(taken, ok):
+    return {'ok': ok, 'steps': [
+        {name: step[name] for name in ('name', 'ok', 'seconds', 'requests')}
+        for step in taken.steps]}
 
 
 def main():
+    """Whatever goes wrong: the object, or the table, and why."""
     arguments = _arguments()
     shown = display.Silent() if arguments.json else display.Live()
-    done = []
+    # so that what has been started ends too
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    taken, faults = steps.Taken(), ['ended from outside']
     try:
-        done = _run(arguments.keep, shown)
-    except truth.CheckFailed as error:
-        print('tools/demo: %s' % error, file=sys.stderr)
-    ok = all(step['ok'] for step in done) and len(done) == len(steps.STEPS)
-    if arguments.json:
-        print(json.dumps({'ok': ok, 'steps': [
-            {name: step[name] for name in ('name', 'ok', 'seconds',
-                                           'requests')}
-            for step in done]}))
-        for step in done:
-            if not step['ok']:
-                print(step['result'], file=sys.stderr)
+        _run(arguments.keep, shown, taken)
+        faults = []
+    except (Exception, KeyboardInterrupt) as error:
+        faults = [steps.told(error)]
+    finally:
+        ok = taken.ok and not faults
+        if arguments.json:
+            print(json.dumps(_object(taken, ok)), flush=True)
+        shown.end(taken.steps, taken.before, taken.after)
+    for fault in [*('%s: %s' % (step['name'], step['result'])
+                    for step in taken.steps if not step['ok']), *faults]:
+        print('tools/demo: %s' % fault, file=sys.stderr)
     return 0 if ok else 1
 
 

@@ -27,8 +27,9 @@ class Silent:
 class Live:
     """Progress a line a step, then a table, the pool file and the ledger."""
 
-    def __init__(self):
-        self._console = console.Console(highlight=False, soft_wrap=True)
+    def __init__(self, to=None):
+        self._console = to or console.Console(highlight=False,
+                                              soft_wrap=True)
 
     @contextlib.contextmanager
     def starting(self, what):
@@ -50,10 +51,13 @@ class Live:
         rows.add_column('Step')
         rows.add_column('Result')
         rows.add_column('Seconds', justify='right')
-        rows.add_column('Requests', justify='right')
+        # of the management node; the Cloud Connector's are not counted
+        rows.add_column('MN requests', justify='right')
         for step in done:
+            requests = step['requests']
             rows.add_row(markup.escape(step['name']), _mark(step),
-                         '%.2f' % step['seconds'], str(step['requests']))
+                         '%.2f' % step['seconds'],
+                         '?' if requests is None else str(requests))
         self._console.print(rows)
         for title, text in before.items():
             self._show('Before: ' + title, text)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A process of Cinder or Nova: one JSON object a line in both directions."""
 
+import contextlib
 import json
 import pathlib
 import subprocess
@@ -30,11 +31,17 @@ class Side:
             self._process = subprocess.Popen(
                 self._command, stdin=subprocess.PIPE, stderr=log,
                 stdout=subprocess.PIPE, text=True, cwd='/')
-        self._exchange(self._first)
+        try:
+            self._exchange(self._first)
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_):
-        self._process.stdin.close()
+        # what was not written for a process that died is written here again
+        with contextlib.suppress(OSError):
+            self._process.stdin.close()
         try:
             self._process.wait(20)
         except subprocess.TimeoutExpired:

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The steps of the demo and what each of them must leave behind."""
 
+import dataclasses
 import hashlib
 import time
 import uuid
 
 from truth import check
-from truth import CheckFailed
 
 _PATTERN_MIB = 8
 _DRIVER = 'nova_zvm_volume.virt.zvm.driver.ZVMVolumeDriver'
@@ -180,25 +180,61 @@ STEPS = (
 )
 
 
-def run(demo, shown):
+@dataclasses.dataclass
+class Taken:
+    """What is known so far; filled while the steps are taken.
+
+    ``steps`` are dicts: name, ok, seconds, requests (None when they cannot be
+    counted), result; ``before`` and ``after`` are as Demo.state() has them.
+    """
+
+    steps: list = dataclasses.field(default_factory=list)
+    before: dict = dataclasses.field(default_factory=dict)
+    after: dict = dataclasses.field(default_factory=dict)
+
+    @property
+    def ok(self):
+        return (len(self.steps) == len(STEPS)
+                and all(step['ok'] for step in self.steps))
+
+
+def run(demo, shown, taken):
     """Take the steps, up to the first that fails.
 
-    :returns: list of dicts: name, ok, seconds, requests, result
+    :param taken: Taken; keeps what was done also when this raises
+    :raises Exception: the state before or after cannot be read
     """
-    done = []
-    before = demo.state()
+    taken.before = demo.state()
     for name, step in STEPS:
-        started, counted = time.monotonic(), demo.world.requests()
-        try:
-            with shown.running(name):
-                result, ok = step(demo), True
-        except (CheckFailed, OSError, LookupError) as error:
-            result, ok = '%s: %s' % (type(error).__name__, error), False
-        done.append({'name': name, 'ok': ok, 'result': result,
-                     'seconds': round(time.monotonic() - started, 3),
-                     'requests': demo.world.requests() - counted})
-        shown.done(done[-1])
-        if not ok:
+        taken.steps.append(_take(demo, name, step, shown))
+        shown.done(taken.steps[-1])
+        if not taken.steps[-1]['ok']:
             break
-    shown.end(done, before, demo.state())
-    return done
+    taken.after = demo.state()
+
+
+def _take(demo, name, step, shown):
+    # Whatever a step meets is its failure: the steps before it are kept.
+    started, counted = time.monotonic(), _requests(demo.world)
+    try:
+        with shown.running(name):
+            result, ok = step(demo), True
+    except Exception as error:
+        result, ok = told(error), False
+    seconds = round(time.monotonic() - started, 3)
+    now = _requests(demo.world)
+    return {'name': name, 'ok': ok, 'result': result, 'seconds': seconds,
+            'requests': None if None in (counted, now) else now - counted}
+
+
+def _requests(world):
+    """How many so far, or None from a world that does not answer."""
+    try:
+        return world.requests()
+    except Exception:
+        return None
+
+
+def told(error):
+    """An exception in words."""
+    return '%s: %s' % (type(error).__name__, error)

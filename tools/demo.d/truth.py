@@ -14,6 +14,7 @@ from zvm_common.xcat import session
 
 _USER, _PASSWORD = 'admin', 'secret'
 _READY_SECONDS = 60
+_ANSWER_SECONDS = 60
 _ZEROS = bytes(2 ** 22)
 
 _LPAR = """\
@@ -73,16 +74,19 @@ class Simulator:
                  '--dir', str(self._state)], stdin=subprocess.DEVNULL,
                 stdout=log, stderr=log, start_new_session=True)
         try:
-            self.ports = self._wait()
-        except CheckFailed:
+            self._connect()
+        except BaseException:
             self.__exit__()
             raise
+        return self
+
+    def _connect(self):
+        self.ports = self._wait()
         self.server = 'localhost:%d' % self.ports['mn']
         self.ca_file = str(self._state / 'ca.pem')
         self._tls = ssl.create_default_context(cafile=self.ca_file)
         self.session = session.Session(self.server, _USER, _PASSWORD,
                                        ca_file=self.ca_file)
-        return self
 
     def __exit__(self, *_):
         if self._process.poll() is None:
@@ -166,5 +170,6 @@ class Simulator:
 
     def _get(self, name):
         url = 'https://%s/simulator/%s' % (self.server, name)
-        with urllib.request.urlopen(url, context=self._tls) as answer:
+        with urllib.request.urlopen(url, timeout=_ANSWER_SECONDS,
+                                    context=self._tls) as answer:
             return json.load(answer)

@@ -34,8 +34,13 @@ def _demo(arguments):
     # Standard output belongs to the demo: --json promises one object there.
     words.stream = sys.stderr
     bench = environments.Bench(ROOT)
-    with bench.ready(environments.NAMES):
-        return parts.demo(bench, arguments.rest).returncode
+    try:
+        with bench.ready(environments.NAMES):
+            return parts.demo(bench, arguments.rest).returncode
+    except words.Stop:
+        if '--json' in arguments.rest:
+            print('{"ok": false, "steps": []}')
+        raise
 
 
 def _stestr(arguments):
