@@ -89,7 +89,8 @@ class VolumeOperations:
                                    trust=self.trust)
         except exceptions.NoSuitableLun as err:
             raise self._none_fits(err, minimum, maximum) from err
-        except exceptions.OutcomeUnknown:
+        except (exceptions.OutcomeUnknown, exceptions.BadAnswer):
+            # an answer that cannot be read may be that of a claim done
             lun = self._claimed_after_all(volume_id, operation)
             if lun is None:
                 raise

@@ -70,6 +70,20 @@ class CreateTest(base.DriverTestCase):
                       update['provider_id'])
         self.assertEqual(['claim', 'cancel'], self.pool.calls)
 
+    def test_an_answer_that_cannot_be_read_keeps_the_lun_it_took(self):
+        self.pool.after['claim'] = [exceptions.BadAnswer('state=?')]
+        update = self.driver.create_volume(fakes.volume(10))
+        self.assertIn(str(self.pool.of(fakes.VOLUME).lun),
+                      update['provider_id'])
+        self.assertEqual(['claim', 'cancel'], self.pool.calls)
+
+    def test_answers_that_cannot_be_read_at_all(self):
+        self.pool.after['claim'] = [exceptions.BadAnswer('state=?')]
+        self.pool.before['cancel'] = [exceptions.BadAnswer('state=!')]
+        self.assertIn('state=?', self._refused(fakes.volume(10)))
+        for word in ('state=!', fakes.VOLUME, 'owner column'):
+            self.assertIn(word, self.log.output)
+
     def test_an_unknown_outcome_that_took_none(self):
         self.pool.before['claim'] = [LOST]
         self.assertIn('connection lost', self._refused(fakes.volume(10)))
