@@ -1,14 +1,33 @@
 # SPDX-License-Identifier: Apache-2.0
 """Each mistake of the set-up has a message of its own."""
 
+import re
 import socket
 
 from tests.functional.cinder import base
 from tests.functional.cinder import harness
 from xcat_simulator import certificates
 
-# What a back-end needs beside running programs on the zHCP.
-_HARMLESS = ['lsdef', 'tabdump', 'rinv', 'rpower', 'lsvm', 'lsxcatd']
+# All that the manual asks for, save the right to run programs on the zHCP.
+_HARMLESS = ['rinv', 'lsdef', 'tabdump', 'mkdef', 'rmdef']
+
+# Where a message says which back-end it is about.
+_PREFIX = re.compile(r'(Section \[(\w+)\]|Back-end (\w+)(, zHCP [\w.]+)?): ')
+
+# What the message of each mistake has; the first is in no other.
+_WORDS = {
+    'unreachable': ('No connection to the management node',
+                    'zvm_xcat_server', 'httpd'),
+    'certificate': ('certificate of the management node',
+                    'zvm_ca_file', 'zvm_xcat_server'),
+    'password': ('zvm_xcat_password', 'passwd'),
+    'policy': ("'xdsh'", 'policy'),
+    'nopool': ('zpool9', 'zvm_scsi_pool'),
+    'nohost': ('host9', 'host1', 'host2', 'zvm_hypervisor'),
+    'which': ('Which hypervisor', 'host1', 'host2', 'zvm_hypervisor'),
+    'tool': ('flock', 'installed'),
+    'idle': ('3C0F', 'zvm_zhcp_fcp_list'),
+    'devices': ('zvm_zhcp_fcp_list is not set', 'wiped')}
 
 
 class MistakesTest(base.ManagerTestCase):
@@ -17,18 +36,23 @@ class MistakesTest(base.ManagerTestCase):
         world = super().world()
         world['users']['reader'] = {'password': 'secret',
                                     'policy': _HARMLESS}
-        host1, host2 = (world['lpars'][name] for name in ('host1', 'host2'))
-        line = host1['pools']['zpool1'][0]
-        host2['pools']['twice'] = [
-            dict(line, wwpns=[wwpn], lun='40aa400000000000', count=1)
-            for wwpn in ('5005076303aa0001', '5005076303aa0002')]
-        host2['zhcp']['linux'] = {'missing': ['flock', 'awk']}
+        world['users']['openstack'] = {'password': 'secret',
+                                       'policy': _HARMLESS + ['xdsh']}
+        world['lpars']['host2']['zhcp']['linux'] = {
+            'missing': ['flock', 'awk']}
         return world
 
     def _free_port(self):
         with socket.socket() as server:
             server.bind(('127.0.0.1', 0))
             return server.getsockname()[1]
+
+    def _without_prefix(self, name, text):
+        """The text without what tells even equal ones apart."""
+        match = _PREFIX.match(text)
+        self.assertIsNotNone(match, text)
+        self.assertEqual(name, match[2] or match[3])
+        return text[match.end():]
 
     def test_each_is_named(self):
         certificates.make(self.workdir)     # a CA of nobody
@@ -45,29 +69,23 @@ class MistakesTest(base.ManagerTestCase):
             'tool': harness.section(2),
             'devices': harness.section(1, zvm_zhcp_fcp_list=None),
             'idle': harness.section(1, zvm_zhcp_fcp_list='3B0E;3C0F'),
-            'good': harness.section(1),
+            'good': harness.section(1, zvm_xcat_username='openstack'),
         }
         found = self.run_scenario('mistakes', backends, ready=False)
         self.assertEqual({'initialized': True}, found.pop('good'))
-        for name, words in {
-                'unreachable': ('zvm_xcat_server',),
-                'certificate': ('certificate',),
-                'password': ('zvm_xcat_password',),
-                'policy': ('xdsh', 'policy'),
-                'nopool': ('zpool9', 'zvm_scsi_pool'),
-                'nohost': ('host9', 'host1', 'host2'),
-                'which': ('host1', 'host2', 'zvm_hypervisor'),
-                'tool': ('flock', 'zhcp2.example.com'),
-                'idle': ('zvm_zhcp_fcp_list', '3C0F'),
-                'devices': ('zvm_zhcp_fcp_list', 'wiped')}.items():
-            self.assertFalse(found[name]['initialized'], name)
-            for word in words:
-                self.assertIn(word, found[name]['text'], name)
-            self.assertNotIn('wrong-42', found[name]['text'])
+        self.assertIn('zhcp2.example.com', found['tool']['text'])
         self.assertEqual('InvalidConfigurationValue',
                          found['devices']['class'])
-        self.assertEqual(len(found),
-                         len({each['text'] for each in found.values()}))
+        texts = {name: self._without_prefix(name, each['text'])
+                 for name, each in found.items()}
+        self.assertEqual(len(backends) - 1, len(set(texts.values())))
+        for name, words in _WORDS.items():
+            self.assertFalse(found[name]['initialized'], name)
+            for word in words:
+                self.assertIn(word, texts[name], name)
+            self.assertNotIn('wrong-42', texts[name])
+            self.assertEqual([name], [each for each, text in texts.items()
+                                      if words[0] in text])
 
     def test_the_zhcp_is_down(self):
         self.simulator.event(zhcp='down')
