@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Single xCAT nodes: commands on them, power, their definitions."""
+"""Single xCAT nodes: commands on them, their definitions."""
 
 import dataclasses
 import re
@@ -105,26 +105,6 @@ class Node:
                 raise exceptions.OutcomeUnknown(
                     'The connection of the management node to node %s broke: '
                     '%s' % (self.name, shown))
-
-    def power_state(self):
-        """'on' or 'off' as z/VM tells the MN.
-
-        It says off already while a logoff is pending: no proof.
-
-        :raises ZhcpDown: when the zHCP does not tell
-        """
-        answer = reply.parse(self.session.get(
-            xcat_session.resource('nodes', self.name, 'power')))
-        if answer.errors:
-            raise answer.failed()
-        text = '\n'.join(answer.info_lines(self.name)).strip()
-        if not text:
-            raise exceptions.ZhcpDown(
-                'The zHCP of node %s does not tell its power state'
-                % self.name)
-        if text not in ('on', 'off'):
-            raise answer.surprise('neither on nor off', text)
-        return text
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

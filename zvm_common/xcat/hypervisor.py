@@ -84,6 +84,9 @@ class Hypervisor:
     def fcp_devices(self, state):
         """The FCP devices in a state.
 
+        Cinder's set-up asks for the active ones: those of the zHCP must be
+        among them.
+
         :param state: 'active', 'free' or 'offline'
         :returns: tuple of :class:`FcpDevice`
         :raises ZhcpDown: when nothing is listed because of that
@@ -99,6 +102,10 @@ class Hypervisor:
 
     def pool_lines(self, pool):
         """The lines of a SCSI pool, as the MN lists them; changes nothing.
+
+        What other users of xCAT see, for tools and tests that compare it. The
+        drivers don't use it: they see pool and ledger together, under one
+        lock (:class:`zvm_common.pool.Pool`).
 
         :returns: tuple of :class:`zvm_common.model.PoolLine`
         :raises PoolMissing: no such pool

@@ -149,10 +149,6 @@ class NodeTest(XcatTest):
         self.assertEqual('LNX00001',
                          guest.get_node(self.session, 'guest1').userid)
 
-    def test_power_is_told(self):
-        self.assertEqual('on', guest.Node(self.session,
-                                          'guest1').power_state())
-
     def test_commands_in_parallel_keep_apart(self):
         def one(number):
             return self.host.zhcp.run('echo %d' % number).stdout
@@ -174,7 +170,6 @@ class OffTest(XcatTest):
 
     def test_a_guest_that_is_off(self):
         node = guest.Node(self.session, 'guest1')
-        self.assertEqual('off', node.power_state())
         self.assertRaises(exceptions.GuestUnreachable, node.run, 'true')
 
     def test_the_only_hypervisor_needs_no_name(self):

@@ -142,29 +142,6 @@ class RunTest(NodeTest):
         self.assertEqual([], self.mn.requests)
 
 
-class PowerTest(NodeTest):
-
-    def power(self, *elements):
-        self.mn.answers(mn.elements(*elements))
-        return guest.Node(self.session, 'guest1').power_state()
-
-    def test_on_and_off(self):
-        self.assertEqual('on', self.power({'info': ['guest1: on\n']}))
-        self.assertEqual('off', self.power({'info': ['guest1: off\n']}))
-        self.assertEqual([('GET', '/xcatws/nodes/guest1/power', None)] * 2,
-                         self.sent())
-
-    def test_a_zhcp_that_is_down(self):
-        for raw in ({'info': ['guest1: ']}, {'info': [None]}):
-            self.assertRaises(exceptions.ZhcpDown, self.power, raw)
-
-    def test_anything_else(self):
-        self.assertRaises(exceptions.BadAnswer, self.power,
-                          {'info': ['guest1: reset']})
-        self.assertRaises(exceptions.CommandFailed, self.power,
-                          {'error': ['guest1: (Error) x']})
-
-
 def shown(name='vm1', groups='all,zvm-volume', hcp='zhcp1.example.com',
           userid='VM00001', mgt='zvm'):
     """What a GET of a node answers."""
