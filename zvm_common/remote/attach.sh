@@ -16,7 +16,7 @@ verb_attach() {
     need is_list "$8"
     find_volume "$1" || refuse unknown "volume=$1"
     attach_devices=$8
-    [ "$8" != held ] || attach_devices=$(held_by "$4" | tr '\n' ';')
+    [ "$8" != held ] || attach_devices=$(fit_for "$4" | tr '\n' ';')
     attach_devices=${attach_devices%;}
     if [ "$r_state" = used ] && [ "$r_instance" = "$4" ]; then
         attach_again
@@ -40,9 +40,14 @@ verb_attach() {
 
 # The same attachment once more: what is there is looked at, not trusted
 attach_again() {
+    [ "$r_phase" != detach ] || refuse busy "$(row)"
     attach_devices=$r_fcp
     settle || :
-    take_devices || refuse smapi "$(smapi_said "$d_function" "$d_device")"
+    take_devices || {
+        # the very request that was cut off: it never succeeded
+        [ "$r_op/$r_phase" != "$OP/dedicate" ] || attach_undone
+        false
+    } || refuse smapi "$(smapi_said "$d_function" "$d_device")"
     [ -z "$r_phase" ] || { r_phase='' && save_lun; }
     look_row
 }
@@ -64,8 +69,10 @@ text=$(text "not among the devices that may carry the LUN")"
 in_ranges() { # in_ranges DEVICE RANGES: an empty list allows all
     [ -n "$2" ] || return 0
     for part in $(printf '%s' "$2" | tr ';' ' '); do
+        is_hex 4 "$(lower "${part%%-*}")" &&
+            is_hex 4 "$(lower "${part#*-}")" || continue
         [ $((0x$1)) -ge $((0x${part%%-*})) ] &&
-            [ $((0x$1)) -le $((0x${part##*-})) ] && return 0
+            [ $((0x$1)) -le $((0x${part#*-})) ] && return 0
     done
     return 1
 }
@@ -73,11 +80,14 @@ in_ranges() { # in_ranges DEVICE RANGES: an empty list allows all
 take_devices() {
     for d in $(printf '%s' "$attach_devices" | tr ';' ' '); do
         d_device=$d d_function=dedicate
-        load_fcp "$d" || { s_out="its record is gone" s_rc='' s_rs=''; return 1; }
+        load_fcp "$d" && [ "$f_instance" = "$r_instance" ] || {
+            s_out="it is not held for this instance" s_rc='' s_rs=''
+            return 1
+        }
         f_volumes=$(set_add "$f_volumes" "$r_volume")
         f_state=dedicating f_node=$r_node
         # who undedicates: we, unless it was the guest's before us
-        [ -n "$f_byus" ] || [ "$(directory_has "$f_guest" "$d")" = yes ] ||
+        [ -n "$f_byus" ] || [ "$(directory_has "$f_guest" "$d")" != no ] ||
             f_byus=yes
         save_fcp
         dedicate "$f_guest" "$d" || return 1
@@ -106,10 +116,12 @@ attach_undone() {
 leave_devices() { # leave_devices held|free; left := what could not be undone
     left=
     for d in $(printf '%s' "$attach_devices" | tr ';' ' '); do
-        load_fcp "$d" || continue
-        # a release that was cut off is taken up again
-        set_has "$f_volumes" "$r_volume" || [ "$f_state" = releasing ] ||
-            continue
+        load_fcp "$d" && [ "$f_instance" = "$r_instance" ] || continue
+        # a release that was cut off, or failed, is taken up again
+        case $f_state in
+            releasing | quarantined) ;;
+            *) set_has "$f_volumes" "$r_volume" || continue ;;
+        esac
         f_volumes=$(set_drop "$f_volumes" "$r_volume")
         if [ -n "$f_volumes" ]; then
             save_fcp
@@ -121,29 +133,50 @@ leave_devices() { # leave_devices held|free; left := what could not be undone
 }
 
 back_to_ours() {
+    # until the line is settled it still names this node
+    r_last=$r_node
     r_state=ours r_before=used r_gen=$((r_gen + 1)) r_phase='' r_guest=''
     r_node='' r_instance='' r_attachment='' r_host='' r_fcp='' r_clean=no
     save_lun
-    settle || :
+    settle_back
 }
 
-# detach VOLUME GENERATION INSTANCE: no attachment of this instance up to this
-# generation is left, and none that is late can still come
+settle_back() {
+    settle || return 0
+    [ -z "$r_last" ] || { r_last='' && save_lun; }
+}
+
+# The guest can write no more: CP says twice that it is not logged on, as a
+# logoff that is pending is shown only for a moment
+proven_off() {
+    guest_is_off "$r_guest" && sleep 1 && guest_is_off "$r_guest" ||
+        refuse busy \
+        "$(row) text=$(text "guest $r_guest is not logged off: $q_out")"
+}
+
+# detach VOLUME GENERATION INSTANCE paths|guest: no attachment of this instance
+# up to this generation is left, and none that is late can still come.  The
+# caller has taken the paths away in the guest, or says that the guest is gone
 verb_detach() {
     need is_uuid "$1"
     need is_number "$2"
     need is_uuid "$3"
+    need is_word "$4"
     find_volume "$1" || refuse unknown "volume=$1"
     if [ "$r_state" = used ] && [ "$r_instance" = "$3" ]; then
         [ "$r_gen" = "$2" ] || refuse stale "$(row)"
+        [ "$4" != guest ] || proven_off
         attach_devices=$r_fcp
         r_phase=detach
         save_lun
-        leave_devices free || :
+        leave_devices free || [ "$4" != guest ] || refuse smapi "$left"
         back_to_ours
     elif [ "$r_state" = ours ] && [ "$r_gen" -lt "$2" ]; then
         r_gen=$2
         save_lun
+        settle_back
+    elif [ "$r_state" = ours ]; then
+        settle_back
     fi
     look_row "kept=$(text "${left:-}")"
 }

@@ -12,12 +12,13 @@ verb_claim() {
     need is_word "$5"
     need is_word "$6"
     need is_list "$7"
-    [ ! -e "$CANCELLED/$OP" ] || refuse stale "volume=$2 gen=0 \
-text=$(text "this claim was cancelled")"
     if find_volume "$2"; then
         claim_again "$7"
         return
     fi
+    # lands once more after the volume was deleted, or was cancelled
+    [ ! -e "$CLAIMS/$OP" ] || refuse stale "volume=$2 gen= \
+text=$(text "this claim is past")"
     pool_file "$1"
     rows=$(merge "$1") || refuse badpool "pool=$1 text=$(text "unreadable")"
     forget_foreign "$rows"
@@ -35,6 +36,7 @@ carry a volume's stamp and have no record: the ledger is missing or old")"
     r_state=ours
     [ "$r_clean" = yes ] || [ "$6" = trust ] || r_state=preparing
     c_clean=${r_clean:-no} r_clean=no
+    end_claim "$OP"
     save_lun
     settle || claim_undone
     [ $r_state = ours ] || start_job
@@ -105,16 +107,20 @@ none_fits() { # none_fits POOL MINIMUM MAXIMUM
     }'
 }
 
+# A claim takes effect once: the MN may run a request long after it was given
+# up, answered otherwise, and its volume deleted
+end_claim() { # end_claim OPERATION
+    mkdir -p "$CLAIMS" && : >"$CLAIMS/$1" ||
+        refuse space "text=$(text "cannot write $CLAIMS/$1")"
+    sync "$CLAIMS" 2>/dev/null || sync
+}
+
 # cancel VOLUME OPERATION: the claim of this operation, if it is still on its
 # way, comes to nothing; what it has claimed already is told as by look
 verb_cancel() {
     need is_uuid "$1"
     need is_uuid "$2"
-    mkdir -p "$CANCELLED" && : >"$CANCELLED/$2" ||
-        refuse space "text=$(text "cannot write $CANCELLED/$2")"
-    sync "$CANCELLED" 2>/dev/null || sync
-    # the MN gives up what it has not started long before that
-    find "$CANCELLED" -type f -mtime +30 -exec rm -f {} +
+    end_claim "$2"
     verb_look "$1"
 }
 
@@ -189,10 +195,7 @@ verb_release() {
 # Somebody has put a guest on a line that the ledger says is ours
 foreign_user() {
     pool_file "$r_pool"
-    line_wanted
-    foreign=$(line_awk 'mine() && $1 == "used" { print "used by " $6 }' \
-        "$p_file")
-    [ -n "$foreign" ]
+    foreign_line
 }
 
 free_now() { # the record stays: generation, WWID, size, clean

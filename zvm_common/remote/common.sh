@@ -60,7 +60,8 @@ need() { # need CHECK... VALUE: or the call itself is wrong
     "$@" || refuse usage "text=$(text "not valid: $*")"
 }
 
-# --- records: key=value lines, written whole, synced and renamed
+# --- records: key=value lines, written whole, synced and renamed; one at a
+# time, under a lock
 
 load() { # load PREFIX KEYS FILE: sets PREFIX_key; fails for one not whole
     for k in $2; do eval "$1_$k="; done
@@ -77,7 +78,7 @@ load() { # load PREFIX KEYS FILE: sets PREFIX_key; fails for one not whole
 }
 
 save() { # save PREFIX KEYS FILE
-    save_tmp=${3%/*}/.new.$$
+    save_tmp=${3%/*}/.new
     for k in $2; do
         eval "v=\$$1_$k"
         [ -z "$v" ] || printf '%s=%s\n' "$k" "$v"
@@ -164,7 +165,7 @@ disk_user() { # disk_user NAME [HOLDER THAT DOES NOT COUNT]
     for h in "$ROOT/sys/block/$1/holders"/* "$ROOT/sys/block/$1/$1"*/holders/*
     do
         [ -e "$h" ] || [ -L "$h" ] || continue
-        [ "${h##*/}" != "${2:-}" ] || continue
+        case " ${2:-} " in *" ${h##*/} "*) continue ;; esac
         echo "holder:${h##*/}"
         return 0
     done

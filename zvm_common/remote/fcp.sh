@@ -5,12 +5,21 @@
 
 PATH=$PATH:$ROOT/opt/zhcp/bin
 
+# A server that hangs must not hold the ledger's lock for ever
+ask_cp() { timeout 60 vmcp "$@" 2>&1; }
+smapi_call() { timeout 120 smcli "$@" 2>&1; }
+
 # smcli answers in words; only "Done" is success
 smapi() { # smapi FUNCTION ARGUMENT...: s_out, s_rc, s_rs
-    s_out=$(smcli "$@" 2>&1)
-    s_rc=$(printf '%s\n' "$s_out" | sed -n 's/^ *Return Code: *\([0-9]*\).*/\1/p' | head -n 1)
-    s_rs=$(printf '%s\n' "$s_out" | sed -n 's/^ *Reason Code: *\([0-9]*\).*/\1/p' | head -n 1)
+    s_out=$(smapi_call "$@")
+    s_rc=$(smapi_code Return)
+    s_rs=$(smapi_code Reason)
     case $s_out in *"Done"*) [ -z "$s_rc" ] ;; *) return 1 ;; esac
+}
+
+smapi_code() { # smapi_code Return|Reason: the number of the last call
+    printf '%s\n' "$s_out" | sed -n "s/^ *$1 Code: *\([0-9]*\).*/\1/p" |
+        head -n 1
 }
 
 smapi_said() { # what to tell of the last call: FUNCTION DEVICE
@@ -20,7 +29,7 @@ smapi_said() { # what to tell of the last call: FUNCTION DEVICE
 
 # The active half as CP sees it: user:USERID, free, offline or unknown
 cp_holder() {
-    q_out=$(vmcp q "$1" 2>&1)
+    q_out=$(ask_cp q "$1")
     case $q_out in
         *"ATTACHED TO "*)
             q_user=${q_out#*ATTACHED TO }
@@ -34,13 +43,17 @@ cp_holder() {
 
 # The directory half: yes, no, gone (no such user), unknown
 directory_has() { # directory_has USERID DEVICE
-    q_out=$(smcli Image_Query_DM -T "$1" 2>&1)
+    q_out=$(smapi_call Image_Query_DM -T "$1")
     if printf '%s\n' "$q_out" | grep -q -E "^(USER|IDENTITY|SUBCONFIG) "; then
         printf '%s\n' "$q_out" |
-            grep -q -i -E "^ *DEDICATE +0*$2 +0*$2( |\$)" && echo yes || echo no
-    else
-        case $q_out in *"Return Code: 400"*) echo gone ;; *) echo unknown ;; esac
+            grep -q -i -E "^ *DEDICATE +0*$2 +0*$2( |\$)" &&
+            echo yes || echo no
+        return
     fi
+    case $q_out in
+        *"Return Code: 400"*) echo gone ;;
+        *) echo unknown ;;
+    esac
 }
 
 dedicate() { # dedicate USERID DEVICE: both halves, read back
@@ -59,7 +72,7 @@ dedicate() { # dedicate USERID DEVICE: both halves, read back
                 [ "$s_rc/$s_rs" = 404/4 ] || return 1
             ;;
         *)
-            s_rc='' s_rs='' s_out="the directory entry of $1 cannot be read: $q_out"
+            s_rc='' s_rs='' s_out="the directory entry of $1 cannot be read"
             return 1
             ;;
     esac
@@ -67,11 +80,12 @@ dedicate() { # dedicate USERID DEVICE: both halves, read back
         smapi Image_Device_Dedicate -T "$1" -v "$2" -r "$2" -R 0 || return 1
     fi
     s_rc='' s_rs='' s_out="not dedicated after SMAPI said so"
-    [ "$(cp_holder "$2")" = "user:$1" ] && [ "$(directory_has "$1" "$2")" = yes ]
+    [ "$(cp_holder "$2")" = "user:$1" ] &&
+        [ "$(directory_has "$1" "$2")" = yes ]
 }
 
 guest_is_off() { # CP knows no such user, or only as logged off
-    q_out=$(vmcp q user "$1" 2>&1)
+    q_out=$(ask_cp q user "$1")
     case $q_out in *HCPCQU045E*) return 0 ;; esac
     return 1
 }
@@ -92,8 +106,12 @@ undedicate() { # undedicate USERID DEVICE
 
 # All FCP devices of the LPAR: NUMBER STATUS NPIV CHPID PHYSICAL
 wwpn_query() { # wwpn_query ZHCP-USERID
-    smcli System_WWPN_Query -T "$1" 2>&1 | awk '
-    function value() { sub(/^[^:]*:[ \t]*/, ""); gsub(/[ \t\r]/, ""); return $0 }
+    smapi_call System_WWPN_Query -T "$1" | awk '
+    function value() {
+        sub(/^[^:]*:[ \t]*/, "")
+        gsub(/[ \t\r]/, "")
+        return $0
+    }
     /FCP device number:/ { n = toupper(value()) }
     /Status:/ { s = tolower(value()) }
     /NPIV world wide port number:/ { v = tolower(value()) }
@@ -106,13 +124,20 @@ wwpn_query() { # wwpn_query ZHCP-USERID
 }
 
 fcp_row() {
-    printf 'device=%s state=%s guest=%s instance=%s volumes=%s chpid=%s wwpn=%s npiv=%s lease=%s scope=%s why=%s' \
-        "$f_device" "$f_state" "$f_guest" "$f_instance" "$f_volumes" \
+    printf 'device=%s state=%s guest=%s instance=%s volumes=%s ' \
+        "$f_device" "$f_state" "$f_guest" "$f_instance" "$f_volumes"
+    printf 'chpid=%s wwpn=%s npiv=%s lease=%s scope=%s why=%s' \
         "$f_chpid" "$f_wwpn" "$f_npiv" "$f_lease" "$f_scope" "$f_why"
 }
 
 held_by() { # held_by INSTANCE: its devices
     grep -l -F -x "instance=$1" "$FCPS"/???? 2>/dev/null | sed 's|.*/||'
+}
+
+fit_for() { # fit_for INSTANCE: its devices without those in quarantine
+    for d in $(held_by "$1"); do
+        load_fcp "$d" && [ "$f_state" != quarantined ] && echo "$d"
+    done
 }
 
 # hold INSTANCE USERID PATHS RANGES SCOPE LEASE ZHCP-USERID
@@ -126,14 +151,15 @@ verb_hold() {
     need is_word "$5"
     need is_number "$6"
     need is_word "$7"
-    held=$(held_by "$1")
-    if [ -z "$held" ]; then
-        other_instance "$1" "$2"
-        pick_devices "$3" "$4" "$7"
+    held=$(fit_for "$1")
+    h_count=$(printf '%s\n' "$held" | grep -c .)
+    if [ "$h_count" -lt "$3" ]; then
+        [ -n "$held" ] || other_instance "$1" "$2"
+        pick_devices $(($3 - h_count)) "$4" "$7"
         for d in $picked; do
             hold_one "$d" "$@"
         done
-        held=$(held_by "$1")
+        held=$(fit_for "$1")
     fi
     for d in $held; do
         load_fcp "$d"
@@ -155,9 +181,12 @@ pick_devices() { # pick_devices PATHS RANGES ZHCP-USERID
     all=$(wwpn_query "$3")
     [ -n "$all" ] || refuse smapi "function=System_WWPN_Query device= rc= \
 rs= text=$(text "no FCP devices are listed for $3")"
+    h_chpids=$(for d in $held; do
+        load_fcp "$d" && printf ' %s ' "$f_chpid"
+    done)
     taken="$(cd "$FCPS" && echo ????) $(line_channels)"
     picked=$(printf '%s\n' "$all" | awk -v ranges="$2" -v taken=" $taken " \
-        -v paths="$1" '
+        -v paths="$1" -v had="$h_chpids" '
     function hex(s,   i, n) {
         for (i = 1; i <= length(s); i++)
             n = 16 * n + index("0123456789ABCDEF", substr(s, i, 1)) - 1
@@ -173,7 +202,8 @@ rs= text=$(text "no FCP devices are listed for $3")"
     }
     listed($1) {
         count++
-        if ($2 != "free" || index(taken, " " $1 " ")) next
+        if ($2 != "free" || index(taken, " " $1 " ") ||
+            index(had, " " $4 " ")) next
         free[$4]++
         if (!($4 in first)) { order[++n] = $4; first[$4] = $1 }
     }
@@ -185,16 +215,21 @@ rs= text=$(text "no FCP devices are listed for $3")"
         # the CHPIDs with most devices left, so that none runs dry alone
         for (i = 1; i <= paths; i++) {
             best = 0
-            for (j = 1; j <= n; j++)
-                if (!(j in done) && (!best || free[order[j]] > free[order[best]]))
-                    best = j
+            for (j = 1; j <= n; j++) {
+                if (j in done) continue
+                if (!best || free[order[j]] > free[order[best]]) best = j
+            }
             done[best] = 1
             printf "%s ", first[order[best]]
         }
     }
     function count_free(   k, t) { for (k in free) t += free[k]; return t }')
     case $picked in
-        none*) refuse nofcp "ranges=$2 paths=$1 ${picked#none }" ;;
+        none*)
+            # what is held goes on, for a detach asks too
+            [ -z "$held" ] || { picked=''; return; }
+            refuse nofcp "ranges=$2 paths=$1 ${picked#none }"
+            ;;
     esac
 }
 
@@ -223,6 +258,12 @@ verb_drop() {
     for d in $(held_by "$1"); do
         load_fcp "$d" || continue
         [ -z "$f_volumes" ] || refuse busy "$(fcp_row)"
+    done
+    # an attach that was cut off may have a LUN and no device yet
+    # shellcheck disable=SC2013 # names of records hold no blanks
+    for f in $(grep -l -F -x "instance=$1" "$LUNS"/*-* 2>/dev/null); do
+        load_lun "$f" && [ "$r_state" = used ] &&
+            refuse busy "volumes=$r_volume $(row)"
     done
     for d in $(held_by "$1"); do
         load_fcp "$d" && give_back free

@@ -4,13 +4,13 @@
 # The ledger on the zHCP: one lock, one record per LUN, one per FCP device.
 
 LUN_KEYS="volume role state op gen before guest node instance attachment host \
-fcp wwid bytes clean scope pool wwpns lun jobfcp phase was why"
+fcp wwid bytes clean scope pool wwpns lun jobfcp phase was last why"
 FCP_KEYS="device state guest node instance volumes byus chpid wwpn npiv lease \
 boot scope why"
 LUNS=$BASE/luns
 FCPS=$BASE/fcp
 JOBS=$BASE/jobs
-CANCELLED=$BASE/cancelled
+CLAIMS=$BASE/claims
 POOLS=$ROOT/var/opt/zhcp/zfcp
 
 open_ledger() { # the lock is held until this process ends
@@ -65,8 +65,8 @@ drop_fcp() {
 }
 
 find_volume() { # r_... := the record of this volume
-    set -- "$1" "$(grep -l -F -x "volume=$1" "$LUNS"/*-* 2>/dev/null | head -n 1)"
-    [ -n "$2" ] && load_lun "$2"
+    set -- "$(grep -l -F -x "volume=$1" "$LUNS"/*-* 2>/dev/null | head -n 1)"
+    [ -n "$1" ] && load_lun "$1"
 }
 
 # No node name of three characters is found in it: rmvm and other commands of

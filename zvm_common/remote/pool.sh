@@ -10,6 +10,7 @@ pool_file() { # p_file := the pool's file, refused unless it is whole
     p_file=$POOLS/$1.conf
     [ -f "$p_file" ] || refuse nopool "pool=$1"
     pool_is_whole || refuse badpool "pool=$1 text=$(text "$p_why")"
+    carry_over
 }
 
 pool_is_whole() { # p_file; else p_why
@@ -26,46 +27,63 @@ pool_is_whole() { # p_file; else p_why
 # One line for each LUN of the pool: the line and the record side by side.
 # Input: all records, all pool files; the pool asked for comes last.
 merge() { # merge POOL
-    # shellcheck disable=SC2046
-    set -- "$1" $(ls "$LUNS"/*-* 2>/dev/null) /dev/null \
-        $(ls "$POOLS"/*.conf 2>/dev/null)
     merge_pool=$1
-    shift
+    set --
+    for f in "$LUNS"/*-* /dev/null "$POOLS"/*.conf; do
+        [ ! -e "$f" ] || set -- "$@" "$f"
+    done
     awk -v luns="$LUNS/" -v pools="$POOLS/" -v mine="$merge_pool" '
     function known(key, name) { return ((key, name) in r) ? r[key, name] : "" }
     function plain(s) { gsub(/[^A-Za-z0-9_.:;+@#$-]/, "?", s); return s }
     function bytes(s,   n) {
-        if (s !~ /^[0-9]+(\.[0-9]+)?[MG]$/) return "0"
+        if (s !~ /^[0-9]+(\.[0-9]+)?[MG]$/ || length(s) > 12) return "0"
         n = substr(s, 1, length(s) - 1) + 0
         n = n * (s ~ /G$/ ? 1073741824 : 1048576)
         return sprintf("%.0f", n - (n % 1))
     }
     function ports(w,   n, i, p) {
         n = split(w, p, ";")
-        for (i = 1; i <= n; i++)
-            if (p[i] !~ /^[0-9a-f]+$/ || length(p[i]) != 16) return 0
+        for (i = 1; i <= n; i++) {
+            if (p[i] !~ /^[0-9a-f]+$/ || length(p[i]) != 16 || p[i] ~ /^0+$/)
+                return 0
+            if (index(w, p[i]) != 17 * (i - 1) + 1) return 0    # twice
+        }
         return n > 0
     }
     function key_of(w, l) { sub(/;.*/, "", w); return w "-" l }
     index(FILENAME, luns) == 1 {
-        if (FNR == 1) key = substr(FILENAME, length(luns) + 1)
+        if (FNR == 1) { key = substr(FILENAME, length(luns) + 1); keys[key] }
         eq = index($0, "=")
         r[key, substr($0, 1, eq - 1)] = substr($0, eq + 1)
         next
     }
-    FNR == 1 { pool = substr(FILENAME, length(pools) + 1); sub(/\.conf$/, "", pool) }
+    FNR == 1 {
+        pool = substr(FILENAME, length(pools) + 1)
+        sub(/\.conf$/, "", pool)
+    }
     /^#/ || /^[ \t]*$/ { next }
     {
         split($0, c, ",")
         w = tolower(c[2]); l = tolower(c[3])
         sub(/^0x/, "", l); gsub(/0x/, "", w)
         lines[l]++
+        on[key_of(w, l)]
         wwid = known(key_of(w, l), "wwid")
         if (wwid == "" || ((l, wwid) in seen)) unsure[l] = 1
         seen[l, wwid] = 1
         if (pool == mine) row[++n] = $0
     }
     END {
+        # a LUN with a record counts also when its line names other ports
+        for (k in keys) {
+            st = known(k, "state")
+            if (k in on || st == "" || st == "free") continue
+            l = k; sub(/.*-/, "", l)
+            lines[l]++
+            wwid = known(k, "wwid")
+            if (wwid == "" || ((l, wwid) in seen)) unsure[l] = 1
+            seen[l, wwid] = 1
+        }
         for (i = 1; i <= n; i++) {
             split(row[i], c, ",")
             w = tolower(c[2]); l = tolower(c[3])
@@ -78,9 +96,11 @@ merge() { # merge POOL
             stamped = (c[6] ~ /^([0-9a-f][0-9a-f]_)+[0-9a-f][0-9a-f]$/ &&
                        length(c[6]) == 47)
             if (st != "" && st != "free") {
-                want = (st == "used") ? "used" : (st == "freeing" ? c[1] : "reserved")
+                want = (st == "used") ? "used" : "reserved"
+                if (st == "freeing") want = c[1]
                 if (c[1] != want) drift = plain(c[1])
-                else if (st == "used" && c[6] != known(k, "node")) drift = "owner"
+                else if (st == "used" && c[6] != known(k, "node"))
+                    drift = "owner"
             } else if (c[1] == "free") st = "free"
             else st = stamped ? "lost" : "foreign"
             dup = (lines[l] > 1 && (l in unsure)) ? 1 : ""
@@ -91,9 +111,10 @@ merge() { # merge POOL
             printf "volume=%s gen=%s op=%s clean=%s wwid=%s real=%s ",
                 v, known(k, "gen"), known(k, "op"), known(k, "clean"),
                 known(k, "wwid"), known(k, "bytes")
-            printf "guest=%s node=%s instance=%s attachment=%s host=%s fcp=%s ",
+            printf "guest=%s node=%s instance=%s attachment=%s ",
                 known(k, "guest"), known(k, "node"), known(k, "instance"),
-                known(k, "attachment"), known(k, "host"), known(k, "fcp")
+                known(k, "attachment")
+            printf "host=%s fcp=%s ", known(k, "host"), known(k, "fcp")
             printf "scope=%s phase=%s why=%s\n",
                 known(k, "scope"), known(k, "phase"), known(k, "why")
         }
@@ -139,13 +160,26 @@ written: is it there once, and who else writes the file?"
     for attempt in 1 2 3 4 5; do
         wait_for_sed
         pool_is_whole || { s_why="pool $r_pool: $p_why"; return 1; }
+        carry_over
         line_is && return 0
+        ! foreign_line || { s_why="LUN $r_lun is $foreign"; return 1; }
         rewrite || nap
         wait_for_sed
         line_is && return 0
         : "$attempt"
     done
     return 1
+}
+
+# "used" by another node than the record has, or had until its last detach
+foreign_line() { # foreign := who uses the LUN
+    line_wanted
+    foreign=$(line_awk 'mine() && $1 == "used" { print "used by " $6 }' \
+        "$p_file")
+    case $foreign in
+        '') return 1 ;;
+        "used by ${r_node:-?}" | "used by ${r_last:-?}") return 1 ;;
+    esac
 }
 
 line_wanted() { # l_status l_owner l_channel
@@ -173,23 +207,46 @@ line_is() {
         END { exit !(n == 1 && ok) }' "$p_file"
 }
 
+# Under the ledger's lock nobody else writes these files.  A foreign >> may
+# have opened the old file before it was replaced, and writes to it under its
+# second name .was
 rewrite() {
     line_wanted
-    p_new=$POOLS/.zvm-volume.$$
-    rm -f "$p_new" "$p_new.old" "$p_new.was"
-    # the old file keeps a second name: a foreign >> may still write to it
     ln "$p_file" "$p_new.was" && cp -p "$p_file" "$p_new.old" &&
-        line_awk 'mine() { n++; $1 = st; $6 = ow; $7 = ch; if (NF < 8) $8 = "" }
+        line_awk 'mine() {
+                n++; $1 = st; $6 = ow; $7 = ch
+                if (NF < 8) $8 = ""
+            }
             { print } END { exit n != 1 }' "$p_new.old" >"$p_new" &&
         [ "$(wc -l <"$p_new")" -eq "$(wc -l <"$p_new.old")" ] &&
         like_old "$p_new" "$p_file" &&
+        { sync "$p_new" 2>/dev/null || sync; } &&
         no_sed && cmp -s "$p_file" "$p_new.old" &&
-        replace "$p_new" "$p_file"
+        mv -f "$p_new" "$p_file"
     p_rc=$?
-    [ $p_rc != 0 ] || tail -c "+$(($(wc -c <"$p_new.old") + 1))" \
-        "$p_new.was" >>"$p_file"
-    rm -f "$p_new" "$p_new.old" "$p_new.was"
+    carry_over
     return $p_rc
+}
+
+# Lines that were appended to the file that ours replaced.  A kill may have
+# left that to be done; what is in the file by now is not added again
+carry_over() { # p_file; p_new := name of our copy
+    p_new=${p_file##*/}
+    p_new=$POOLS/.zvm-volume.${p_new%.conf}
+    [ -e "$p_new.was" ] || return 0
+    if [ -e "$p_new.old" ] && replaced; then
+        tail -c "+$(($(wc -c <"$p_new.old") + 1))" "$p_new.was" |
+            grep -v -x -F -f "$p_file" >"$p_new.add"
+        cat "$p_new.add" >>"$p_file"
+        sync "$p_file" 2>/dev/null || sync
+        sync "$POOLS" 2>/dev/null || sync
+    fi
+    rm -f "$p_new" "$p_new.old" "$p_new.was" "$p_new.add"
+}
+
+replaced() { # by our copy, which then has no other name
+    [ ! -e "$p_new" ] &&
+        [ "$(stat -c %i "$p_file")" != "$(stat -c %i "$p_new.was")" ]
 }
 
 like_old() { # like_old NEW OLD: owner and mode

@@ -6,8 +6,11 @@
 # hello POOL: who we are here, what is missing
 verb_hello() {
     need is_word "$1"
-    missing=$(tools awk sed grep tr head tail cmp dd sync stat flock setsid gzip \
-        vmcp smcli chccwdev cio_ignore blockdev base64 sha256sum)
+    missing=$(tools awk sed grep tr head tail cmp dd sync stat find flock \
+        setsid gzip timeout vmcp smcli chccwdev cio_ignore blockdev base64 \
+        sha256sum)
+    # no MN holds a request back for so many days
+    find "$CLAIMS" -type f -mtime +30 -exec rm -f {} + 2>/dev/null
     read -r boot <"$ROOT/proc/sys/kernel/random/boot_id" || boot=
     free=$(df -P -k "$BASE" | awk 'NR == 2 { print $4 }')
     answer "ok user=$(id -un 2>/dev/null || id -u) missing=$missing \
@@ -37,8 +40,8 @@ main() {
             verb_job "$@"
             return
             ;;
-        hello | claim | cancel | look | view | release | wait | hold | drop | devices \
-            | attach | detach) ;;
+        hello | claim | cancel | look | view | release | wait | hold | drop \
+            | devices | attach | detach) ;;
         *) refuse usage "text=$(text "no verb $VERB")" ;;
     esac
     # without flock nothing is safe, and nothing is tried

@@ -5,6 +5,7 @@ The program runs under a shell of one's choice with a directory manager and a
 CP of a few lines.  It has no disks; the simulator has.
 """
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -78,6 +79,32 @@ esac
 '''
 # Programs of the zHCP that this test double has no use for
 IDLE = 'exit 0\n'
+# Ends the request with all that it waits for, as a zHCP that fails does
+KILL = r'''
+p=$$ all=
+while read -r _ _ _ up _ leader _ <"/proc/$p/stat"; do
+    all="$p $all"
+    [ "$p" != "$leader" ] || break
+    p=$up
+done
+# shellcheck disable=SC2086
+kill -9 $all
+'''
+COUNT_DOWN = r'''
+case $0,${1:-} in
+    *vmcp,* | *Query*) false ;;
+    *)
+        read -r n <"$ZVM_ROOT/left"
+        echo $((n - 1)) >"$ZVM_ROOT/left"
+        [ "$n" = 1 ] ;;
+esac
+'''
+CUT = '''
+if [ -e "$ZVM_ROOT/when" ] && . "$ZVM_ROOT/when"; then
+    rm "$ZVM_ROOT/when"
+%s
+fi
+''' % KILL
 
 
 class LocalZhcp(fixtures.Fixture):
@@ -98,12 +125,11 @@ class LocalZhcp(fixtures.Fixture):
                      'var/opt/zhcp/zfcp', 'proc/sys/kernel/random'):
             os.makedirs(os.path.join(self.root, name))
         self.write('proc/sys/kernel/random/boot_id', 'b00t\n')
+        self._shell_first()
         for name, text in (('smcli', SMCLI), ('vmcp', VMCP),
                            ('id', 'echo 0\n'), ('chccwdev', IDLE),
                            ('cio_ignore', IDLE), ('blockdev', IDLE)):
-            self.write('bin/' + name, '#!/bin/sh\n' + text)
-            os.chmod(os.path.join(self.root, 'bin', name), 0o755)
-        self._shell_first()
+            self.tool(name, text)
         for device in self.devices:
             self.write('cp/' + device, '')
         hypervisor = types.SimpleNamespace(
@@ -115,20 +141,53 @@ class LocalZhcp(fixtures.Fixture):
     def _shell_first(self):
         # "sh" is the shell under test; with busybox all it has comes first
         folder = os.path.join(self.root, 'bin')
+        shell = os.path.join(folder, self.shell[0])
+        shutil.copy(shutil.which(self.shell[0]), shell)
+        names = ['sh']
         if self.shell[0] == 'busybox':
             tools = subprocess.run(['busybox', '--list'], check=True,
                                    capture_output=True, text=True)
-            for tool in tools.stdout.split():
-                path = os.path.join(folder, tool)
-                if not os.path.exists(path):
-                    os.symlink(shutil.which('busybox'), path)
-        else:
-            os.symlink(shutil.which(self.shell[0]),
-                       os.path.join(folder, 'sh'))
+            # its timeout leaves a watcher behind, for a second each time
+            names = set(tools.stdout.split()) - {'busybox', 'timeout'}
+        for name in names:
+            os.symlink(self.shell[0], os.path.join(folder, name))
 
     def write(self, name, text):
-        with open(os.path.join(self.root, name), 'w') as f:
+        """Make a file anew: nothing is written through a link."""
+        path = os.path.join(self.root, name)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+        with open(path, 'w') as f:
             f.write(text)
+
+    def tool(self, name, text):
+        """A program that is found before the machine's own."""
+        self.write('bin/' + name, '#!/bin/sh\n' + text)
+        os.chmod(os.path.join(self.root, 'bin', name), 0o755)
+
+    def cut_when(self, condition):
+        """Kill the program at a call of smcli, vmcp or sync.
+
+        :param condition: what is so at the call, as shell text; ``$0`` is
+            the tool. It kills once.
+        """
+        for name, text in (('smcli', SMCLI), ('vmcp', VMCP), ('sync', IDLE)):
+            self.tool(name, CUT + text)
+        self.write('when', condition)
+
+    def cut_at(self, number):
+        """Kill the program at its n-th call of smcli or sync.
+
+        Queries do not count: nothing has changed at the call after one.
+        """
+        self.write('left', '%d\n' % number)
+        self.cut_when(COUNT_DOWN)
+
+    def uncut(self):
+        """Whether the program was killed; from here on it is not."""
+        cut = not os.path.exists(os.path.join(self.root, 'when'))
+        self.cut_when('false')
+        return cut
 
     def read(self, name):
         with open(os.path.join(self.root, name)) as f:
@@ -149,7 +208,7 @@ class LocalZhcp(fixtures.Fixture):
         """As zvm_common.xcat.guest.Node.run."""
         done = subprocess.run(
             [os.path.join(self.root, 'bin', 'sh'), '-c', command],
-            cwd=self.root, text=True,
+            cwd=self.root, text=True, start_new_session=True,
             capture_output=True, timeout=60, stdin=subprocess.DEVNULL,
             env={'ZVM_ROOT': self.root,
                  'PATH': os.path.join(self.root, 'bin')

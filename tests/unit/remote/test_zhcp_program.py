@@ -3,66 +3,15 @@
 
 import concurrent.futures
 import os
-import shutil
-import uuid
 
-import testtools
-
+from tests.unit.remote.base import Base
+from tests.unit.remote.base import GIB
+from tests.unit.remote.base import line
+from tests.unit.remote.base import new
 from tests.unit.remote import local
 from zvm_common import exceptions
 from zvm_common import fcp
-from zvm_common import model
 from zvm_common.pool import Pool
-
-GIB = model.Capacity.from_gib
-
-
-def new():
-    return str(uuid.uuid4())
-
-
-def line(number, size='1G', status='free', owner='', port=local.PORT,
-         ranges='3B00-3B0F;3C00-3C0F'):
-    return '%s,%s,4011%04x00000000,%s,%s,%s,,' % (
-        status, port, 0x4000 + number, size, ranges, owner)
-
-
-class Base(testtools.TestCase):
-
-    shell = ('dash',)
-
-    def setUp(self):
-        super().setUp()
-        if not shutil.which(self.shell[0]):
-            self.skipTest('%s is not installed' % self.shell[0])
-        self.node = self.useFixture(local.LocalZhcp(self.shell))
-        self.node.pool('zpool1', *[line(i) for i in range(4)])
-        self.node.guest_on('VM00001')
-        self.node.guest_on('VM00002')
-        self.pool = Pool(self.node.zhcp, 'zpool1')
-        self.devices = fcp.Devices(
-            self.node.zhcp, model.DeviceRanges.parse('3B00-3B0F;3C00-3C0F'),
-            compute='compute1')
-
-    def claim(self, volume=None, least=1, most=2):
-        return self.pool.claim(volume or new(), new(), GIB(least), GIB(most),
-                               trust=True)
-
-    def attach(self, lun, instance, userid='VM00001', **changes):
-        held = self.devices.hold(instance, userid)
-        values = dict(
-            volume_id=lun.volume_id, generation=lun.generation,
-            attachment_id=new(), instance_uuid=instance, userid=userid,
-            node=userid.lower(), devices=tuple(d.number for d in held))
-        values.update(changes)
-        return self.devices.attach(fcp.AttachRequest(**values))
-
-    def directory(self, userid='VM00001'):
-        return self.node.read('directory/' + userid)
-
-    def record(self, lun):
-        name = '%s-%s' % (lun.wwpns[0], lun.lun)
-        return self.node.read('var/lib/zvm-volume/luns/' + name)
 
 
 class ClaimTest(Base):
@@ -319,6 +268,61 @@ class AttachTest(Base):
         os.remove(os.path.join(self.node.root,
                                'fail/Image_Device_Undedicate'))
         self.devices.release(instance)
+        self.assertEqual((), self.devices.list())
+
+    def test_devices_out_of_use_are_replaced(self):
+        instance = new()
+        used = self.attach(self.claim(), instance)
+        self.node.write('fail/Image_Device_Undedicate', '204 4')
+        ours, _ = self.devices.detach(used.volume_id, used.generation,
+                                      instance)
+        os.remove(os.path.join(self.node.root,
+                               'fail/Image_Device_Undedicate'))
+        self.assertEqual(
+            ['3B01', '3C01'],
+            [str(d) for d in self.attach(ours, instance).devices])
+
+    def test_an_unreadable_directory_undoes_no_attachment(self):
+        instance, lun = new(), self.claim()
+        used = self.attach(lun, instance)
+        self.node.write('fail/Image_Query_DM', '596 3619')
+        self.assertRaises(exceptions.SmapiFailed, self.attach, lun, instance)
+        os.remove(os.path.join(self.node.root, 'fail/Image_Query_DM'))
+        self.assertEqual(used.generation,
+                         self.pool.look(lun.volume_id).generation)
+        self.assertEqual(2, self.directory().count('DEDICATE'))
+        self.assertEqual('VM00001\n', self.node.read('cp/3B00'))
+
+    def test_a_guests_own_devices_outlast_an_unreadable_directory(self):
+        instance, lun = new(), self.claim()
+        self.devices.hold(instance, 'VM00001')
+        for device in ('3B00', '3C00'):
+            self.node.write('cp/' + device, 'VM00001\n')
+        self.node.write('directory/VM00001', 'USER VM00001\n'
+                        'DEDICATE 3B00 3B00\nDEDICATE 3C00 3C00\n')
+        self.node.write('fail/Image_Query_DM', '596 3619')
+        self.assertRaises(exceptions.SmapiFailed, self.attach, lun, instance)
+        self.assertEqual('VM00001\n', self.node.read('cp/3B00'))
+        self.assertEqual('ours', self.pool.look(lun.volume_id).state)
+
+    def test_a_guest_lets_go_of_its_volume_once_it_is_off(self):
+        self.node.tool('sleep', local.IDLE)         # no logoff is pending
+        instance = new()
+        used = self.attach(self.claim(), instance)
+        call = (self.devices.let_go, used.volume_id, used.generation,
+                instance)
+        error = self.assertRaises(exceptions.LunBusy, *call)
+        self.assertIn('not logged off', str(error))
+        os.remove(os.path.join(self.node.root, 'on/VM00001'))
+        self.node.write('fail/Image_Device_Undedicate_DM', '596 3619')
+        for _ in range(2):
+            self.assertRaises(exceptions.SmapiFailed, *call)
+            self.assertEqual('used', self.pool.look(used.volume_id).state)
+        os.remove(os.path.join(self.node.root,
+                               'fail/Image_Device_Undedicate_DM'))
+        ours, kept = self.devices.let_go(*call[1:])
+        self.assertEqual(('ours', ''), (ours.state, kept))
+        self.assertEqual(0, self.directory().count('DEDICATE'))
         self.assertEqual((), self.devices.list())
 
     def test_a_dedicate_of_others_stays(self):

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The zHCP program with a pool, two guests and four FCP devices."""
+
+import shutil
+import uuid
+
+import testtools
+
+from tests.unit.remote import local
+from zvm_common import fcp
+from zvm_common import model
+from zvm_common.pool import Pool
+
+GIB = model.Capacity.from_gib
+
+
+def new():
+    return str(uuid.uuid4())
+
+
+def line(number, size='1G', status='free', owner='', port=local.PORT,
+         ranges='3B00-3B0F;3C00-3C0F'):
+    return '%s,%s,4011%04x00000000,%s,%s,%s,,' % (
+        status, port, 0x4000 + number, size, ranges, owner)
+
+
+class Base(testtools.TestCase):
+
+    shell = ('dash',)
+
+    def setUp(self):
+        super().setUp()
+        if not shutil.which(self.shell[0]):
+            self.skipTest('%s is not installed' % self.shell[0])
+        self.node = self.useFixture(local.LocalZhcp(self.shell))
+        self.node.pool('zpool1', *[line(i) for i in range(4)])
+        self.node.guest_on('VM00001')
+        self.node.guest_on('VM00002')
+        self.pool = Pool(self.node.zhcp, 'zpool1')
+        self.devices = fcp.Devices(
+            self.node.zhcp, model.DeviceRanges.parse('3B00-3B0F;3C00-3C0F'),
+            compute='compute1')
+
+    def claim(self, volume=None, least=1, most=2):
+        return self.pool.claim(volume or new(), new(), GIB(least), GIB(most),
+                               trust=True)
+
+    def attach(self, lun, instance, userid='VM00001', **changes):
+        held = self.devices.hold(instance, userid)
+        values = dict(
+            volume_id=lun.volume_id, generation=lun.generation,
+            attachment_id=new(), instance_uuid=instance, userid=userid,
+            node=userid.lower(), devices=tuple(d.number for d in held))
+        values.update(changes)
+        return self.devices.attach(fcp.AttachRequest(**values))
+
+    def directory(self, userid='VM00001'):
+        return self.node.read('directory/' + userid)
+
+    def record(self, lun):
+        name = '%s-%s' % (lun.wwpns[0], lun.lun)
+        return self.node.read('var/lib/zvm-volume/luns/' + name)
