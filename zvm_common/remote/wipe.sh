@@ -2,9 +2,9 @@
 # shellcheck shell=sh disable=SC2015,SC2034,SC2154
 #
 # The job on the zHCP that makes a LUN clean: every byte of its real size
-# zero, and samples read back.  It holds a lock of its own while it lives, which
-# ends with it and its children: nobody is asked whether a process id is still
-# its.
+# zero, and samples read back.  It holds a lock of its own while it lives,
+# which ends with it and its children: nobody is asked whether a process id is
+# still its.
 
 job_key() { printf '%s-%s' "$r_lun" "${r_wwpns%%;*}"; }
 job_is_free() { # job_is_free KEY [SECONDS TO WAIT]
@@ -14,7 +14,8 @@ job_runs() { ! job_is_free "$(job_key)"; }
 
 start_job() { # for r_..., under the ledger's lock
     exec 7>>"$JOBS/$(job_key)"
-    flock -n 7 || refuse busy "$(row) text=$(text "a job runs")"
+    # who waits for the end of a job has its lock for a moment
+    flock -w 5 7 || refuse busy "$(row) text=$(text "a job runs")"
     setsid sh "$0" "$OP" job "$(lun_file "$r_wwpns" "$r_lun")" "$r_gen" \
         </dev/null >/dev/null 2>&1 9>&- &
     exec 7>&-
@@ -26,8 +27,12 @@ verb_job() {
     load_lun "$1" && [ "$r_gen" = "$2" ] || exit 0
     case $r_state in preparing | wiping) ;; *) exit 0 ;; esac
     close_ledger
-    why=$(wipe 2>/dev/null) && why=
-    wiped=$(printf '%s' "$why" | tail -n 1)
+    if why=$(wipe 2>/dev/null); then
+        wiped=
+    else # a wipe that was killed says nothing
+        wiped=$(printf '%s' "$why" | tail -n 1)
+        wiped=${wiped:-the wipe was cut off}
+    fi
     read -r found <"$JOBS/$(job_key).found" 2>/dev/null || found=
     open_ledger 600
     load_lun "$1" && [ "$r_gen" = "$2" ] || exit 0
@@ -56,6 +61,8 @@ wipe() {
     rm -f "$JOBS/$(job_key).found"
     zhcp_disk || fail "no path from the zHCP's FCP devices $r_jobfcp to \
 $r_wwpns $r_lun: are they online, zoned, and the LUN masked to them? $tried"
+    # what somebody on the zHCP uses keeps also its path
+    user=$(disk_user "$disk") && fail "$disk is in use on the zHCP: $user"
     ( wipe_disk )
     wipe_rc=$?
     path_down "$path" || fail "the LUN does not leave the zHCP"
@@ -63,13 +70,13 @@ $r_wwpns $r_lun: are they online, zoned, and the LUN masked to them? $tried"
 }
 
 wipe_disk() {
-    user=$(disk_user "$disk") && fail "$disk is in use on the zHCP: $user"
     wwid=$(disk_wwid "$disk") || fail "the disk tells no NAA WWID"
     bytes=$(disk_bytes "$disk") || fail "the disk tells no size"
     [ -z "$r_wwid" ] || [ "$r_wwid" = "$wwid" ] || fail "another disk is \
 behind $r_wwpns $r_lun: WWID $wwid, recorded was $r_wwid"
     rows=$(merge "$r_pool")
-    listed=$(field bytes "$(printf '%s\n' "$rows" | grep -F "lun=$r_lun wwpns=$r_wwpns ")")
+    listed=$(field bytes "$(printf '%s\n' "$rows" |
+        grep -F "lun=$r_lun wwpns=$r_wwpns ")")
     [ "$bytes" -ge "${listed:-0}" ] || fail "the disk has $bytes bytes, the \
 pool says $listed"
     echo "$wwid $bytes" >"$JOBS/$(job_key).found"
@@ -107,9 +114,12 @@ is_zero_at() { # at is a block of 512 bytes
 zero_disk() {
     command -v blkdiscard >/dev/null 2>&1 &&
         blkdiscard -z "$ROOT/dev/$disk" >/dev/null 2>&1 && return 0
-    head -c "$bytes" /dev/zero |
-        dd of="$ROOT/dev/$disk" bs=1048576 iflag=fullblock conv=notrunc,fsync \
-            2>/dev/null || fail "writing zeros failed"
+    mib=$((bytes / 1048576))
+    dd if=/dev/zero of="$ROOT/dev/$disk" bs=1048576 count="$mib" \
+        conv=notrunc,fsync 2>/dev/null &&
+        dd if=/dev/zero of="$ROOT/dev/$disk" bs=512 seek=$((mib * 2048)) \
+            count=$((bytes % 1048576 / 512)) conv=notrunc,fsync 2>/dev/null ||
+        fail "writing zeros failed"
 }
 
 # A path of one of the zHCP's own FCP devices; nothing of it is persistent
@@ -133,7 +143,8 @@ path_up() {
     port=$ZFCP/$bus/0x$(path_wwpn "$1")
     cio_ignore -r "$bus" >/dev/null 2>&1
     is_online "$bus" || chccwdev -e "$bus" >/dev/null 2>&1
-    until_true 10 is_online "$bus" || { echo "the device is not online"; return 1; }
+    until_true 10 is_online "$bus" ||
+        { echo "the device is not online"; return 1; }
     [ -d "$port" ] || echo 1 >"$ZFCP/$bus/port_rescan"
     until_true 10 test -d "$port" || { echo "the port is not seen"; return 1; }
     unit=0x$(path_lun "$1")

@@ -14,6 +14,8 @@ from zvm_common import fcp
 from zvm_common import guestdisk
 from zvm_common import model
 from zvm_common.pool import Pool
+from zvm_common.remote import call
+from zvm_common.remote import program
 from zvm_common.xcat import guest
 from zvm_common.xcat import hypervisor
 from zvm_common.xcat import session
@@ -90,6 +92,21 @@ class Base(testtools.TestCase):
 
     def folder(self, userid='LNX00001'):
         return pathlib.Path(self.simulator.node_folder('host1', userid))
+
+    def tool(self, name, text, userid='LNX00001'):
+        """A program that a node finds before its own of this name."""
+        path = self.folder(userid) / 'tmp/shell' / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text('#!/bin/sh\n' + text)
+        path.chmod(0o755)
+        return path
+
+    def zhcp_tool(self, name, text):
+        """As tool, on the zHCP."""
+        self.zhcp.call = call.Remote(
+            InShell(self.zhcp.hypervisor.zhcp, self.shell),
+            program.zhcp()).call
+        return self.tool(name, text, 'ZHCP1')
 
     def scsi(self, userid='LNX00001'):
         """The SCSI devices of a guest."""

@@ -113,6 +113,52 @@ class WipeTest(base.Base):
         self.assertIsNone(self.pool.wait(lun.volume_id, 120))
         self.assertIsNone(self.pool.look(lun.volume_id))
 
+    def test_a_wipe_that_was_killed_is_no_wipe(self):
+        # only the part that writes dies: the job goes on and must notice
+        lun = self.trusted()
+        zeros.scribble(self.disk_file(lun))
+        killer = self.zhcp_tool('blkdiscard', 'kill -9 "$PPID"\n')
+        error = self.assertRaises(exceptions.WipeFailed, self.delete, lun)
+        self.assertIn('cut off', str(error))
+        self.assertFalse(any(s.clean for s in self.pool.view().luns))
+        self.assertFalse(zeros.is_zero(self.disk_file(lun)))
+        killer.unlink()
+        self.assertIsNone(self.delete(self.pool.look(lun.volume_id)))
+        self.assertTrue(zeros.is_zero(self.disk_file(lun)))
+
+    def test_a_disk_that_is_mounted_on_the_zhcp_keeps_its_path(self):
+        lun = self.trusted()
+        zeros.scribble(self.disk_file(lun))
+        # somebody there rescues data
+        added = self.zhcp.hypervisor.zhcp.run(
+            'cd "$ZVM_ROOT"/sys && echo N >module/zfcp/parameters/'
+            'allow_lun_scan && chccwdev -e 0.0.3b0e && '
+            'echo 0x%s >bus/ccw/drivers/zfcp/0.0.3b0e/0x%s/unit_add && '
+            'cp "$ZVM_ROOT"/proc/mounts "$ZVM_ROOT"/tmp/mounts && '
+            'echo /dev/sda /mnt ext4 rw 0 0 >>"$ZVM_ROOT"/proc/mounts'
+            % (lun.lun, lun.wwpns[0]))
+        self.assertTrue(added.ok, added)
+        error = self.assertRaises(exceptions.WipeFailed, self.delete, lun)
+        self.assertIn('mount:/mnt', str(error))
+        self.assertEqual(1, len(self.scsi('ZHCP1')))
+        self.assertFalse(zeros.is_zero(self.disk_file(lun)))
+        self.zhcp.hypervisor.zhcp.run(
+            'cat "$ZVM_ROOT"/tmp/mounts >"$ZVM_ROOT"/proc/mounts')
+        self.assertIsNone(self.delete(self.pool.look(lun.volume_id)))
+        self.assertEqual([], self.scsi('ZHCP1'))
+
+    def test_a_line_that_is_taken_during_a_wipe_stays(self):
+        lun = self.trusted()
+        self.zhcp_tool('blkdiscard', """\
+sed -i 's/^reserved,\\(.*%s.*\\),[^,]*,,$/used,\\1,lnx9,3B00,/' \
+    "$ZVM_ROOT"/var/opt/zhcp/zfcp/zpool1.conf
+exit 1
+""" % lun.lun)
+        error = self.assertRaises(exceptions.PoolDamaged, self.delete, lun)
+        self.assertIn('used by lnx9', str(error))
+        self.assertIn(',lnx9,3B00,', self.simulator.pool_text('host1',
+                                                              'zpool1'))
+
     def test_two_waiters_see_one_end(self):
         lun = self.claim()
         self.pool.release(lun.volume_id, lun.generation)
