@@ -21,7 +21,7 @@ check_generation() { # check_generation VOLUME GENERATION
 }
 
 need_tools() {
-    missing=$(tools chzdev lszfcp cio_ignore blockdev udevadm flock awk sync)
+    missing=$(tools chzdev lszdev cio_ignore blockdev udevadm flock awk sync)
     [ -z "$missing" ] || refuse tool "missing=$missing"
 }
 
@@ -59,8 +59,12 @@ one_path() { # one_path PATH
     port=$ZFCP/$bus/0x$(path_wwpn "$1")
     cio_ignore -r "$bus" >/dev/null 2>&1
     until_true 30 test -e "$CCW/devices/$bus" ||
-        undo path "text=$(text "FCP device $bus does not come up in the guest")"
-    is_online "$bus" || made="host:${1%%:*} $made"
+        undo path \
+            "text=$(text "FCP device $bus does not come up in the guest")"
+    is_online "$bus" || {
+        made="host:${1%%:*} $made"
+        forget_stale "$bus"
+    }
     zdev -e zfcp-host "$bus" || undo path "text=$(text "chzdev $bus: $z_out")"
     until_true 10 is_online "$bus" ||
         undo path "text=$(text "FCP device $bus does not go online")"
@@ -78,6 +82,18 @@ one_path() { # one_path PATH
 the device's WWPN?")"
     check_disk "$1"
     up=$(set_add "$up" "$1")
+}
+
+# A device that was not online carries no attached volume: LUNs configured for
+# it are left from before, and may be another's by now
+forget_stale() { # forget_stale BUS
+    lszdev zfcp-lun --no-headings --columns ID 2>/dev/null |
+        grep "^ *$1:" >"$SEEN/.stale" || :
+    while read -r id; do
+        zdev -d -p zfcp-lun "$id" || undo path \
+            "text=$(text "stale configuration of $id stays: $z_out")"
+    done <"$SEEN/.stale"
+    rm -f "$SEEN/.stale"
 }
 
 # All ports that a device sees are there when a write to port_rescan returns
@@ -116,7 +132,10 @@ enough_paths() {
         for part in "${path%%:*}:" ":$(path_wwpn "$path"):"; do
             case ";$up;" in
                 *"$part"*) ;;
-                *) undo path "text=$(text "no path over $part: zoning? up: $up")" ;;
+                *)
+                    undo path \
+                        "text=$(text "no path over $part: zoning? up: $up")"
+                    ;;
             esac
         done
     done
@@ -138,10 +157,16 @@ undo() { # undo CODE KEY=VALUE...
 
 lun_off() { # the map of several paths goes before its last path
     gone_disk=$(path_disk "$1") && map=$(disk_map "$gone_disk") &&
+        last_path "$(map_device "$gone_disk")" &&
         multipath -f "$map" >/dev/null 2>&1
     zdev -d zfcp-lun \
         "$(path_device "$1"):0x$(path_wwpn "$1"):0x$(path_lun "$1")"
     until_true 20 path_gone "$1"
+}
+
+last_path() { # last_path dm-N: whether its map has no other path
+    set -- "$ROOT/sys/block/$1/slaves"/*
+    [ $# -le 1 ]
 }
 
 host_off() { # unless another LUN is on it
@@ -185,7 +210,8 @@ find_device() {
     first=$(path_disk "${up%%;*}")
     case $up in
         *\;*)
-            if multipath_runs && until_true 10 disk_map "$first" >/dev/null; then
+            if multipath_runs &&
+                until_true 10 disk_map "$first" >/dev/null; then
                 device=/dev/disk/by-id/dm-uuid-mpath-3$wwid
                 until_true 10 test -e "$ROOT$device" && return
                 device=/dev/mapper/$(disk_map "$first")
@@ -251,7 +277,8 @@ not_in_use() {
         disk=$(path_disk "$path") || continue
         found=$(disk_wwid "$disk")
         [ "$want_wwid" = - ] || [ "$found" = "$want_wwid" ] ||
-            refuse mismatch "text=$(text "$path is WWID $found, not $want_wwid")"
+            refuse mismatch \
+                "text=$(text "$path is WWID $found, not $want_wwid")"
         disks="$disks $disk"
         holder=
         if map=$(disk_map "$disk"); then
@@ -275,21 +302,35 @@ map_user() { # map_user NAME dm-N
     awk -v a="/dev/mapper/$1" -v b="/dev/$2" \
         '$1 == a || $1 == b {print "mount:" $2; exit}' \
         "$ROOT/proc/mounts" 2>/dev/null | grep . && return 0
-    disk_user "$2"
+    # partitions of the map are maps on it, and go with it when nobody
+    # uses them
+    parts=
+    for h in "$ROOT/sys/block/$2/holders"/dm-*; do
+        read -r a 2>/dev/null <"$h/dm/uuid" || continue
+        case $a in part*-mpath-*) ;; *) continue ;; esac
+        read -r a <"$h/dm/name" || continue
+        ( map_user "$a" "${h##*/}" ) && return 0
+        parts="$parts ${h##*/}"
+    done
+    disk_user "$2" "$parts"
 }
 
 flush() {
+    flushed=
     for disk in $disks; do
         if map=$(disk_map "$disk"); then
-            blockdev --flushbufs "$ROOT/dev/mapper/$map" >/dev/null 2>&1
+            blockdev --flushbufs "$ROOT/dev/mapper/$map" >/dev/null 2>&1 &&
+                flushed=yes
             multipath -f "$map" >/dev/null 2>&1
             until_true 10 no_map "$disk" ||
-                refuse inuse "user=map text=$(text "map $map does not go away")"
+                refuse inuse \
+                    "user=map text=$(text "map $map does not go away")"
         fi
     done
     for disk in $disks; do
-        blockdev --flushbufs "$ROOT/dev/$disk" || refuse path \
-            "text=$(text "$disk cannot be flushed")"
+        # with its map flushed, a path that is dead holds nothing
+        blockdev --flushbufs "$ROOT/dev/$disk" || [ -n "$flushed" ] ||
+            refuse path "text=$(text "$disk cannot be flushed")"
     done
 }
 
@@ -298,7 +339,7 @@ no_map() { ! disk_map "$1" >/dev/null; }
 # hello: what this guest is and lacks
 verb_hello() {
     answer "ok user=$(id -un 2>/dev/null || id -u) missing=$(tools chzdev \
-        lszfcp cio_ignore blockdev udevadm flock awk sync)"
+        lszdev cio_ignore blockdev udevadm flock awk sync)"
 }
 
 main() {

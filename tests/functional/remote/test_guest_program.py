@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Paths on and off in a running guest, in three shells."""
 
+import os
+
 from tests.functional.remote import base
 from tests import worlds
 from zvm_common import exceptions
@@ -112,6 +114,47 @@ class GuestProgramTest(base.Base):
             self.session.put(node, [state])
         self.assertEqual([], self.scsi())
 
+    def test_one_dead_path_does_not_stop_a_detach(self):
+        self.attach()
+        blockdev = self.run_in_guest('command -v blockdev')
+        self.tool('blockdev', """\
+case "$*" in
+    *flushbufs*/sdb) echo 'No such device or address' >&2; exit 1 ;;
+esac
+exec %s "$@"
+""" % blockdev)
+        self.detach()
+        self.assertEqual([], self.scsi())
+
+    def test_a_repeat_that_is_refused_does_not_say_nothing_is_left(self):
+        remote = self.guest._remote
+        run = remote.node.run
+
+        def lossy(command, **options):
+            result = run(command, **options)
+            if ' ok device' in result.stdout:
+                # the answer is lost, and then the disks answer otherwise
+                run('rm "$ZVM_ROOT"/sys/bus/scsi/devices/*/wwid')
+                raise exceptions.OutcomeUnknown('lost')
+            return result
+        remote.node.run = lossy
+        error = self.assertRaises(exceptions.DiskMismatch, self.attach)
+        self.assertEqual('unknown', error.fields['undone'])
+        self.assertEqual(4, len(self.scsi()))
+
+    def test_luns_left_on_a_device_that_was_offline_stay_away(self):
+        other = self.trusted()
+        for path in guestdisk.paths_of(self.used.devices, other.wwpns,
+                                       other.lun):
+            self.run_in_guest('chzdev -e -p zfcp-lun %s --yes --quiet' % path)
+        self.assertEqual(0, self.attach().others)
+        self.assertEqual(4, len(self.scsi()))
+        self.assertNotIn(str(other.lun), self.run_in_guest(
+            'lszdev zfcp-lun --configured --columns ID'))
+        for state in ('off', 'on'):
+            self.session.put('/xcatws/nodes/guest1/power', [state])
+        self.assertEqual(4, len(self.scsi()))
+
     def test_a_missing_tool_is_named(self):
         (self.folder() / 'usr').mkdir(exist_ok=True)
         node = self.node()
@@ -169,3 +212,33 @@ class FabricTest(base.Base):
                                'guest2')
         disk = self.attach(used, paths, 'guest2')
         self.assertIn('/dev/disk/by-path/ccw-0.0.3b00-', disk.device_path)
+
+
+class MaskedTest(base.Base):
+    """A LUN that is masked to the first of two devices only."""
+
+    def world(self):
+        world = worlds.small()
+        lines = world['lpars']['host1']['pools']['zpool1']
+        lines[:] = [dict(lines[0], count=1,
+                         masked_to=['c05076ffe5001000'])]
+        return world
+
+    def test_undo_leaves_the_map_of_before(self):
+        guest = guestdisk.GuestDisk(self.node())
+        used, paths = self.use(self.trusted(), base.new())
+        first = [p for p in paths if str(p.device) == '3B00']
+
+        def attach(some):
+            return guest.attach(used.volume_id, used.generation, some, None,
+                                used.size)
+        disk = attach(first)
+        self.assertIn('mpath', disk.device_path)
+        # the map is down to one path, and only the other one is undone
+        self.node().run('chzdev -d zfcp-lun %s --yes --quiet' % first[1])
+        left = self.scsi()
+        self.assertEqual(1, len(left))
+        self.assertRaises(exceptions.PathFailed, attach, paths)
+        self.assertEqual(left, self.scsi())
+        self.assertTrue(os.path.lexists(
+            str(self.folder()) + disk.device_path))
