@@ -30,8 +30,8 @@ Required.
         help="""
 User name on the management node.
 
-The user needs rows in the MN's policy table for xdsh, rinv, rpower, lsvm,
-lsdef, tabdump, mkdef and rmdef. Not for chhypervisor, chvm or rmvm.
+The user needs rows in the MN's policy table for xdsh, rinv, lsdef, tabdump,
+mkdef and rmdef. Not for rpower, lsvm, chhypervisor, chvm or rmvm.
 
 Required.
 """),
@@ -69,7 +69,11 @@ FCP devices that guests may get: device numbers and ranges joined with ;.
 A LUN is reached only through devices that also stand in the range column of
 its pool line. Choose ranges on different channel paths (CHPIDs), one for each
 path of a guest. Leave out devices that are used otherwise, those of
-zvm_zhcp_fcp_list included. Nothing is given to guests when empty.
+zvm_zhcp_fcp_list included.
+
+When empty, nova-compute does not start, and Cinder takes each device that
+Nova names: it then checks only that the LUN's range has it and that it is none
+of zvm_zhcp_fcp_list.
 """),
     cfg.IntOpt(
         'zvm_xcat_connect_timeout', default=10, min=1, max=600,
