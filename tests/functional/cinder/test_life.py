@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Volumes of two back-ends on two zHCPs, made and deleted."""
 
+import pathlib
+import subprocess
+
 from tests.functional.cinder import base
 from tests.functional.cinder import harness
 
@@ -230,6 +233,35 @@ class UnmaskedTest(base.ManagerTestCase):
         self.assertTrue(self.run_scenario(
             'delete', volume_id=result['volume']['id'])['gone'])
         self._one_quarantined()
+
+    def _bring_back(self):
+        """What the manual tells an operator to do."""
+        zhcp = pathlib.Path(self.simulator.node_folder('host1', 'ZHCP1'))
+        record, = subprocess.run(
+            "grep -l '^state=quarantined' * | xargs -r grep -L '^volume='",
+            shell=True, cwd=zhcp / 'var/lib/zvm-volume/luns',
+            capture_output=True, text=True).stdout.split()
+        wwpn, _, lun = record.partition('-')
+        pool = zhcp / 'var/opt/zhcp/zfcp/zpool1.conf'
+        lines = [line.split(',') for line in pool.read_text().splitlines()]
+        line, = (line for line in lines if line[1:3] == [wwpn, lun])
+        line[0], line[5] = 'free', ''
+        pool.write_text(''.join(','.join(line) + '\n' for line in lines))
+        (zhcp / 'var/lib/zvm-volume/luns' / record).unlink()
+
+    def test_the_manual_brings_one_back(self):
+        for _ in range(2):
+            # the second time shows that it is wiped before it is handed out
+            result = self.run_scenario('create_refused', backend='zvmssio1',
+                                       gib=1)
+            self._one_quarantined()
+            self.run_scenario('delete', volume_id=result['volume']['id'])
+            self._bring_back()
+            pool, = self.run_scenario('statistics',
+                                      backend='zvmssio1')['pools']
+            self.assertEqual([10, 0, 0], [
+                pool['zvm_luns_free'], pool['zvm_luns_quarantined'],
+                pool['zvm_luns_drift']])
 
     def test_a_delete_never_frees_what_it_could_not_wipe(self):
         made = self.run_scenario('create', self.trusting,
