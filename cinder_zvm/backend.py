@@ -66,6 +66,11 @@ class Backend:
                        'list.')
 
 
+# More than cinder-volume has workers (executor_thread_pool_size, 64): deletes
+# that wait for a wipe must not keep an attach from its connection.
+_CONNECTIONS = 80
+
+
 def connect(found, scope):
     """Find the back-end's zHCP through the management node.
 
@@ -77,7 +82,7 @@ def connect(found, scope):
     session = xcat_session.Session(
         str(found.server), found.username, found.password,
         ca_file=found.ca_file, connect_timeout=found.connect_timeout,
-        read_timeout=found.read_timeout)
+        read_timeout=found.read_timeout, pool_size=_CONNECTIONS)
     hypervisor = xcat_hypervisor.Hypervisor.find(
         session, found.hypervisor and str(found.hypervisor))
     zhcp = zhcp_program.Zhcp(hypervisor,

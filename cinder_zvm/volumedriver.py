@@ -68,6 +68,7 @@ class ZVMVolumeDriver(unsupported.NotOffered, driver.VolumeDriver):
                 message='Section [%s]: %s'
                 % (self.configuration.config_group, err)) from err
         self._warn_about_volume_clear()
+        self._warn_about_start()
         with errors.told('Back-end %s' % self._name()):
             self._backend = backend.connect(settings,
                                             'cinder:%s' % self.host)
@@ -92,6 +93,15 @@ class ZVMVolumeDriver(unsupported.NotOffered, driver.VolumeDriver):
             LOG.warning('Back-end %s: volume_clear and volume_clear_size are '
                         'not obeyed. A LUN goes to another tenant whole, so '
                         'it is always wiped whole.', self._name())
+
+    @staticmethod
+    def _warn_about_start():
+        # an option of cinder.volume.manager, which loads drivers
+        name = 'volume_service_inithost_offload'
+        if name in cfg.CONF and not cfg.CONF[name]:
+            LOG.warning('volume_service_inithost_offload is off: a '
+                        'cinder-volume that is restarted while a LUN is wiped '
+                        'serves nothing until the wipe is done.')
 
     def _name(self):
         return (self.configuration.safe_get('volume_backend_name')

@@ -93,6 +93,14 @@ class Devices:
         """Every device that the ledger knows, of all hosts and clouds."""
         return tuple(_device(row) for row in self._zhcp.call('devices').rows)
 
+    def holders(self):
+        """(instance uuid, userid) of each guest for which we hold devices.
+
+        We is who has this scope: another host or cloud is never listed.
+        """
+        return sorted({(d.instance, d.userid) for d in self.list()
+                       if d.scope == self._zhcp.scope})
+
     def release(self, instance_uuid):
         """Give back what an instance holds; nothing to give is right too.
 

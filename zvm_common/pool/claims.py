@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Claims on the LUNs of one SCSI pool."""
 
+import itertools
 import time
 
 from zvm_common import exceptions
 from zvm_common import model
 from zvm_common.pool import state
 
-# One request waits so long on the zHCP: less than the time-out of any web
-# server in front of xcatd.
-_WAIT = 20
+# The first request waits so long on the zHCP, as most wipes by the storage
+# server's own means end soon.  Later ones ask and go: a request that waits
+# holds a connection, and many wipes at once must leave some to others.
+_WAIT = 5
+_PAUSES = (2, 5, 10, 20)
 
 # More devices than these are not tried for one job.
 _JOB_DEVICES = 8
@@ -124,27 +127,34 @@ class Pool:
         :raises OutcomeUnknown: the time is over and the job goes on
         """
         end = time.monotonic() + timeout
-        while True:
-            left = end - time.monotonic()
-            try:
-                answer = self.zhcp.call('wait', model.Uuid(volume_id),
-                                        max(1, int(min(left, _WAIT))))
-            except exceptions.VolumeUnknown:
-                return None
-            found = state.lun_state(answer.fields)
-            if found.state == 'quarantined':
-                raise exceptions.WipeFailed(
-                    'LUN %s of pool %s could not be wiped: %s'
-                    % (found.lun, found.pool, found.why))
-            if found.state not in ('preparing', 'wiping'):
+        waiting = _WAIT
+        for pause in itertools.chain(_PAUSES, itertools.repeat(_PAUSES[-1])):
+            found = self._ask(volume_id, max(1, min(timeout, waiting)))
+            if found is None or found.state not in ('preparing', 'wiping'):
                 return found
             if found.job == 'dead':
                 self._again(found)
-            if end < time.monotonic():
+            left = end - time.monotonic()
+            if left <= 0:
                 raise exceptions.OutcomeUnknown(
                     'The wipe of LUN %s of pool %s is not done after %d '
                     'seconds and goes on on the zHCP'
                     % (found.lun, found.pool, timeout))
+            time.sleep(min(pause, left))
+            waiting = 1
+
+    def _ask(self, volume_id, seconds):
+        try:
+            answer = self.zhcp.call('wait', model.Uuid(volume_id),
+                                    int(seconds))
+        except exceptions.VolumeUnknown:
+            return None
+        found = state.lun_state(answer.fields)
+        if found.state == 'quarantined':
+            raise exceptions.WipeFailed(
+                'LUN %s of pool %s could not be wiped: %s'
+                % (found.lun, found.pool, found.why))
+        return found
 
     def _again(self, found):
         # the job died with its zHCP or was killed: its intent is recorded

@@ -57,9 +57,11 @@ class Attachment:
         request = self._request()
         try:
             lun = self._when_up(self._platform.devices.attach, request)
-        except _NOT_BEGUN + (exceptions.Refused,):
+        except _NOT_BEGUN:
             raise
         except Exception as err:
+            if isinstance(err, exceptions.Refused) and not _in_doubt(err):
+                raise
             LOG.warning('Looking what became of the attach of volume %s: %s',
                         self._wanted.volume_id, err)
             return self._take_again(request)
@@ -119,6 +121,11 @@ class Attachment:
                 if time.monotonic() >= self._give_up:
                     raise
                 time.sleep(_BETWEEN_TRIES)
+
+
+def _in_doubt(refusal):
+    """Whether an attempt before the refused one may have done something."""
+    return refusal.fields.get('undone') == 'unknown'
 
 
 def _begun(error):

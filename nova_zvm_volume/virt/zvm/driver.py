@@ -9,6 +9,7 @@ from oslo_log import log as logging
 from oslo_utils import excutils
 from oslo_utils import fileutils
 
+from nova.compute import task_states
 from nova import conf
 from nova import context as nova_context
 from nova import exception
@@ -73,6 +74,23 @@ class ZVMVolumeDriver(zvm_driver.ZVMDriver):
         except exceptions.ZvmError as err:
             LOG.error('Volumes cannot be attached now: %s', err)
 
+    def process_instances_at_startup(self, context, instances):
+        """Let go of guests that were deleted and whose clean-up failed then.
+
+        Nova never names them again: neither its database nor the connector
+        knows them any more, only the ledger on the zHCP.
+        """
+        try:
+            alive = objects.InstanceList.get_by_host(context, CONF.host,
+                                                     expected_attrs=[])
+            self._volumes.sweep({instance.uuid for instance in alive},
+                                set(self.list_instances()))
+        except Exception as err:
+            # A start must not fail for what the next one can do as well.
+            LOG.warning('What deleted guests left stays until the next '
+                        'start: %s', err)
+        return instances
+
     def list_instance_uuids(self):
         """This host's instances that the connector lists, as uuids.
 
@@ -133,6 +151,34 @@ class ZVMVolumeDriver(zvm_driver.ZVMDriver):
                 self._destroy_failed(context, instance, network_info,
                                      block_device_info)
 
+    def rebuild(self, context, instance, image_meta, injected_files,
+                admin_password, allocations, bdms, detach_block_devices,
+                attach_block_devices, network_info=None, evacuate=False,
+                block_device_info=None, preserve_ephemeral=False,
+                accel_uuids=None, reimage_boot_volume=False):
+        """As Nova's default, but the guest goes before its volumes.
+
+        Nova would detach them from a guest that is powered off, whose own
+        Linux keeps the paths (see :meth:`detach_volume`). Here the guest is
+        deleted with them; detaching then finds them detached.
+        reimage_boot_volume comes with every request of a new API version; no
+        guest of ours boots from a volume.
+        """
+        if evacuate or preserve_ephemeral:
+            raise NotImplementedError()
+        self.power_off(instance, CONF.shutdown_timeout,
+                       CONF.compute.shutdown_retry_interval)
+        self.destroy(context, instance, network_info, block_device_info)
+        detach_block_devices(context, bdms)
+        _next_task(instance, task_states.REBUILDING,
+                   task_states.REBUILD_BLOCK_DEVICE_MAPPING)
+        mappings = attach_block_devices(context, instance, bdms)
+        _next_task(instance, task_states.REBUILD_BLOCK_DEVICE_MAPPING,
+                   task_states.REBUILD_SPAWNING)
+        self.spawn(context, instance, image_meta, injected_files,
+                   admin_password, allocations, network_info=network_info,
+                   block_device_info=mappings)
+
     def _set_disk_list(self, instance, image_name, block_device_info):
         """The in-tree spawn's last step before the guest is created.
 
@@ -183,7 +229,13 @@ class ZVMVolumeDriver(zvm_driver.ZVMDriver):
         zHCP knows anything as held.  A guest that is not proven to be this
         instance's (see :mod:`nova_zvm_volume.virt.zvm.ownership`) is left
         alone: only FCP devices that no volume uses are freed then.
+
+        :raises ZVMDriverException: the disks of the guest were to stay, which
+            a guest of z/VM cannot lose alone; nothing was changed
         """
+        if not destroy_disks:
+            raise exception.ZVMDriverException(
+                error='A guest cannot be removed without its minidisks')
         if (not ownership.is_ours(instance)
                 and self._hypervisor.guest_exists(instance)):
             LOG.error('Guest %s is left alone: it was not made for this '
@@ -204,6 +256,11 @@ class ZVMVolumeDriver(zvm_driver.ZVMDriver):
         except exception.NovaException as err:
             LOG.warning('FCP devices stay held until the next attempt: %s',
                         err, instance=instance)
+
+
+def _next_task(instance, before, after):
+    instance.task_state = after
+    instance.save(expected_task_state=[before])
 
 
 def _named(listed, instances):

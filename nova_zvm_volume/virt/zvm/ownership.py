@@ -38,7 +38,8 @@ def is_ours(instance):
     """Whether the guest of this name was made on this host for `instance`."""
     record = instance.system_metadata.get(KEY)
     if record is None:
-        return instance.launched_at is not None
+        # deleted long ago, it says nothing of who bears its name now
+        return instance.launched_at is not None and not instance.deleted
     return record == _record(instance)
 
 

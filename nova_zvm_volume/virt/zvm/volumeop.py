@@ -8,6 +8,7 @@ The ledger on the zHCP is the truth; nothing is kept in this process.
 """
 
 import dataclasses
+import types
 
 from oslo_log import log as logging
 
@@ -146,6 +147,29 @@ class VolumeOps:
         with errors.told('Releasing FCP devices of %s' % instance.name):
             self._platform.devices.release(model.Uuid(instance.uuid))
 
+    def sweep(self, alive, listed):
+        """Let go of what instances that are gone have left in the ledger.
+
+        Only of this compute host's own, and only where the zHCP proves that
+        the guest is off: nothing is freed or wiped, a LUN becomes its
+        volume's again.
+
+        :param alive: uuids of the instances that Nova has on this host
+        :param listed: userids of the guests that the connector lists
+        """
+        for uuid, userid in self._platform.devices.holders():
+            if uuid in alive or userid in listed:
+                continue
+            gone = types.SimpleNamespace(uuid=uuid, name=userid.lower())
+            try:
+                self.let_go(gone, ())
+            except exception.NovaException as err:
+                LOG.warning('Instance %s is gone and has left something: %s',
+                            uuid, err)
+            else:
+                LOG.info('What instance %s (guest %s) left is free',
+                         uuid, userid)
+
     def _mine(self, connection_info):
         wanted = connection.parse(connection_info)
         ours = self._platform.hypervisor.zhcp_hostname
@@ -168,11 +192,8 @@ class VolumeOps:
             paths=guestdisk.paths_of(lun.devices, lun.wwpns, lun.lun))
 
     def _detach(self, wanted, instance, guest_exists):
-        guest = self._platform.guest(model.NodeName(instance.name.lower()))
         try:
-            # With the next generation: a late attach finds itself stale.
-            guest.detach(wanted.volume_id, wanted.generation + 1,
-                         wanted.paths, wanted.wwid)
+            self._paths_away(wanted, instance, guest_exists)
         except _NO_GUEST as err:
             self._attached(wanted, instance)
             if guest_exists():
@@ -181,6 +202,20 @@ class VolumeOps:
             return
         self._swap_back(self._platform.devices.detach, wanted.volume_id,
                         wanted.generation, instance)
+
+    def _paths_away(self, wanted, instance, guest_exists):
+        node = model.NodeName(instance.name.lower())
+        # With the next generation: a late attach finds itself stale.
+        request = (wanted.volume_id, wanted.generation + 1, wanted.paths,
+                   wanted.wwid)
+        try:
+            self._platform.guest(node).detach(*request)
+        except exceptions.UnknownNode:
+            if not guest_exists():
+                raise
+            # The definition was lost on the MN since the attach.
+            self._platform.define_node(node, model.Userid(instance.name))
+            self._platform.guest(node).detach(*request)
 
     def _let_go(self, volume_id, generation, instance):
         """The same without a guest; the zHCP proves that it is gone."""

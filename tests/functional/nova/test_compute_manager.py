@@ -17,6 +17,7 @@ How Nova's functional base is brought to run it:
 import logging
 import os
 import sys
+from unittest import mock
 
 import fixtures
 from nova import conf
@@ -29,6 +30,8 @@ from oslo_serialization import jsonutils
 from nova_zvm_volume import opts
 from nova_zvm_volume.virt.zvm import driver
 from tests.functional.nova import lpars
+from zvm_common import exceptions
+from zvm_common import fcp
 
 CONF = conf.CONF
 IMAGE = '0a1b2c3d-1111-4222-8333-444455556666'
@@ -196,8 +199,10 @@ class ComputeManagerTest(integrated_helpers._IntegratedTestBase):
         self._rebuild_server(server, IMAGE)
         self.assertEqual(PATTERN, self.lpar.read(
             node, self._device_path(server, volume), len(PATTERN)))
+        self.assertEqual(1, len(self.cinder.volume_to_attachment[volume]))
         self._delete_server(server)
         self.assertEqual('ours', self.lpar.look(volume).state)
+        self.assertEqual(0, len(self.cinder.volume_to_attachment[volume]))
 
     def test_a_restarted_service_knows_its_guests(self):
         volume = self.lpar.claim()
@@ -213,6 +218,23 @@ class ComputeManagerTest(integrated_helpers._IntegratedTestBase):
         self.assertEqual('ours', self.lpar.look(volume).state)
         self._delete_server(server)
         self.assertEqual([], self.driver.list_instances())
+
+    def test_what_a_failed_clean_up_left_is_free_after_the_next_start(self):
+        self.flags(running_deleted_instance_timeout=0)
+        volume = self.lpar.claim()
+        server = self._boot(volume)
+        objects.Instance.get_by_uuid(self.context, server['id']).destroy()
+        # the guest is deleted, and then the management node is away
+        with mock.patch.object(fcp.Devices, 'let_go',
+                               side_effect=exceptions.MnUnreachable('away')):
+            self.compute.manager._cleanup_running_deleted_instances(
+                self.context)
+        self.assertEqual([], self.driver.list_instances())
+        self.assertEqual('used', self.lpar.look(volume).state)
+        self.compute = self.restart_compute_service(
+            self.compute, keep_hypervisor_state=False)
+        self.assertEqual('ours', self.lpar.look(volume).state)
+        self.assertEqual((), self.lpar.devices.list())
 
     def test_a_server_deleted_while_the_service_was_down_is_reaped(self):
         self.flags(running_deleted_instance_timeout=0)

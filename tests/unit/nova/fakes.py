@@ -71,7 +71,7 @@ class FakeLpar:
         self.paths = paths
         self.held = {}
         self.guests = collections.defaultdict(FakeGuest)
-        self.off = set()
+        self.userids = {}
         self.devices = FakeDevices(self)
         self._failures = collections.defaultdict(list)
 
@@ -137,9 +137,6 @@ class FakeLpar:
     def guest(self, node):
         return FakeGuestDisk(self, str(node))
 
-    def guest_is_off(self, userid):
-        return str(userid) in self.off
-
     def check(self, system):
         self.act('check', lambda: None, system)
 
@@ -204,6 +201,7 @@ class FakeDevices:
 
     def _hold(self, instance_uuid, userid):
         held = self._lpar.held
+        self._lpar.userids[instance_uuid] = userid
         if instance_uuid not in held:
             if len(self._lpar.free) < self._lpar.paths:
                 raise exceptions.NoFcpDevice(
@@ -214,6 +212,10 @@ class FakeDevices:
             model.DeviceNumber(number), model.Wwpn('c05076ffe500' + number),
             number[:2], True, 'held', instance_uuid, userid, 'scope', 0)
             for number in held[instance_uuid])
+
+    def holders(self):
+        return sorted(
+            (uuid, self._lpar.userids.get(uuid)) for uuid in self._lpar.held)
 
     def release(self, instance_uuid):
         return self._lpar.act('devices.release', lambda: self._release(

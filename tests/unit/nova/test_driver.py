@@ -359,6 +359,13 @@ class TestDestroy(Base):
         self.assertEqual('ours', self.lpar.luns[fakes.VOLUME].state)
         self.assertEqual(({}, {}), (self.lpar.held, self.lpar.nodes))
 
+    def test_disks_that_shall_stay_are_refused_before_anything(self):
+        self.assertRaises(exception.ZVMDriverException, self.made.destroy,
+                          CONTEXT, self.inst, [], self.bdi,
+                          destroy_disks=False)
+        self.assertNotEqual(set(), self.connector.guests)
+        self.assertEqual('used', self.lpar.luns[fakes.VOLUME].state)
+
     def test_the_guest_is_gone_before_its_volume_is_free(self):
         def check():
             self.assertEqual('used', self.lpar.luns[fakes.VOLUME].state)

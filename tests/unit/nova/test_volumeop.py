@@ -93,6 +93,16 @@ class TestConnector(Base):
 
 class TestAttach(Base):
 
+    def test_a_refusal_after_a_lost_answer_is_undone(self):
+        # what the first attempt did, the second found and could not finish
+        busy = exceptions.SmapiFailed('396', '1', 'directory busy',
+                                      code='smapi',
+                                      fields={'undone': 'unknown'})
+        self.lpar.fail('devices.attach', busy, after=True)
+        self.lpar.fail('devices.attach', busy)
+        self.assertRaises(exception.VolumeAttachFailed, self.attach)
+        self.assertEqual('ours', self.lpar.luns[fakes.VOLUME].state)
+
     def test_takes_one_request_to_the_zhcp_and_one_to_the_guest(self):
         self.attach()
         self.assertEqual(['define_node', 'devices.attach', 'guest.attach'],
@@ -391,6 +401,12 @@ class TestDetach(Base):
         self.detach(self.info, exists=False)
         self.assertEqual('ours', self.lun().state)
 
+    def test_a_node_definition_that_was_lost_is_made_anew(self):
+        self.lpar.nodes.clear()
+        self.detach(self.info)
+        self.assertEqual('ours', self.lun().state)
+        self.assertEqual({'zvm00001': 'ZVM00001'}, self.lpar.nodes)
+
     def test_a_guest_that_only_does_not_answer_keeps_its_volume(self):
         self.lpar.guests['zvm00001'].silent = 1
         error = self.assertRaises(exception.VolumeDetachFailed, self.detach,
@@ -410,6 +426,35 @@ class TestDetach(Base):
         self.assertRaises(exception.VolumeDetachFailed, self.detach, info)
         self.assertRaises(exception.VolumeDetachFailed, self.detach, None)
         self.assertEqual([], self.lpar.calls)
+
+
+class TestSweep(Base):
+    """What instances left that Nova never names again."""
+
+    def setUp(self):
+        super().setUp()
+        self.info = self.attach()
+        del self.lpar.calls[:]
+
+    def test_of_an_instance_that_is_gone(self):
+        self.ops.sweep(set(), set())
+        self.assertEqual('ours', self.lpar.luns[fakes.VOLUME].state)
+        self.assertEqual({}, self.lpar.held)
+
+    def test_an_instance_that_nova_has_keeps_all(self):
+        self.ops.sweep({self.instance.uuid}, set())
+        self.assertEqual('used', self.lpar.luns[fakes.VOLUME].state)
+
+    def test_a_guest_that_the_connector_lists_keeps_all(self):
+        self.ops.sweep(set(), {'ZVM00001'})
+        self.assertEqual('used', self.lpar.luns[fakes.VOLUME].state)
+
+    def test_one_that_fails_does_not_stop_the_others(self):
+        other = fakes.instance('zvm00002', fakes.OTHER_INSTANCE)
+        self.ops.connector(other)
+        self.lpar.fail('devices.release', exceptions.MnUnreachable('down'))
+        self.ops.sweep(set(), set())
+        self.assertEqual(1, len(self.lpar.held))
 
 
 class TestLetGo(Base):
