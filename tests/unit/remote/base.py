@@ -24,6 +24,12 @@ def line(number, size='1G', status='free', owner='', port=local.PORT,
         status, port, 0x4000 + number, size, ranges, owner)
 
 
+def stamp(volume):
+    """A volume as the owner of a line."""
+    digits = volume.replace('-', '')
+    return '_'.join(digits[i:i + 2] for i in range(0, 32, 2))
+
+
 class Base(testtools.TestCase):
 
     shell = ('dash',)

@@ -12,6 +12,7 @@ from tests.unit.remote.base import Base
 from tests.unit.remote.base import GIB
 from tests.unit.remote.base import line
 from tests.unit.remote.base import new
+from tests.unit.remote.base import stamp
 from tests.unit.remote import local
 from zvm_common import exceptions
 from zvm_common import fcp
@@ -79,27 +80,42 @@ class CutBase(Base):
 
         :param users: {volume id: userid, or None where nobody uses it}
         """
-        view = self.pool.view().luns
-        self.assertEqual({''}, {s.drift for s in view})
-        self.assertEqual(users, {s.volume_id: s.userid for s in view
-                                 if s.volume_id})
+        luns = [r for r in self.records('luns') if r['state'] != 'free']
+        self.assertEqual(users, {r['volume']: r.get('guest') for r in luns})
+        for record in luns:
+            self.assertIn(record['state'], ('ours', 'used', 'wiping'))
+            self.assertIn(self.expected_line(record), self.lines())
+        self.assertEqual(len(users), len(self.lines()) - len(
+            [text for text in self.lines() if text.startswith('free,')]))
         self.assertEqual(['zpool1.conf'], os.listdir(
             os.path.join(self.node.root, POOLS)))
-        lines = self.node.pool_text()
-        self.assertEqual(len(users), len(view) - lines.count('\nfree,'))
-        used = [userid for userid in users.values() if userid]
-        self.assertEqual(len(used), lines.count('\nused,'))
-        self.assertEqual(len(used), lines.count(',3B00;3C00,'))
-        held = {str(d.number): d for d in self.devices.list()}
+        held = {r['device']: r for r in self.records('fcp')}
         for device in self.node.devices:
             self.assert_held(device, held.get(device), users)
 
-    def assert_held(self, device, known, users):
-        userid = known.userid if known else None
+    def records(self, kind):
+        folder = os.path.join(self.node.root, LEDGER, kind)
+        return [dict(row.split('=', 1) for row in self.node.read(
+                     os.path.join(folder, name)).splitlines())
+                for name in os.listdir(folder) if name != '.new']
+
+    def lines(self):
+        return self.node.pool_text().splitlines()[1:]
+
+    def expected_line(self, record):
+        if record['state'] == 'used':
+            cells = 'used', record['node'], '3B00;3C00'
+        else:
+            cells = 'reserved', stamp(record['volume']), ''
+        return '%s,%s,%s,1G,3B00-3B0F;3C00-3C0F,%s,%s,' % (
+            cells[0], record['wwpns'], record['lun'], *cells[1:])
+
+    def assert_held(self, device, record, users):
+        userid = record['guest'] if record else None
         volumes = {v for v, u in users.items() if u == userid and u}
-        if known:
-            self.assertIn(known.state, ('held', 'used'))
-            self.assertEqual(volumes, known.volumes)
+        if record:
+            self.assertIn(record['state'], ('held', 'used'))
+            self.assertEqual(';'.join(volumes), record.get('volumes', ''))
         self.assertEqual(userid if volumes else '',
                          self.node.read('cp/' + device).strip())
         for guest in ('VM00001', 'VM00002'):
@@ -160,8 +176,7 @@ class EveryStepTest(CutBase):
         self.assertEqual(('ours', ''), (ours.state, kept))
         self.devices.release(instance)
         self.assert_agreed({used.volume_id: None})
-        left = os.listdir(os.path.join(self.node.root, LEDGER + 'fcp'))
-        self.assertEqual([], [name for name in left if name != '.new'])
+        self.assertEqual([], self.records('fcp'))
         return ours
 
     def test_hold_and_drop_repeated(self):

@@ -10,17 +10,12 @@ from tests.unit.remote.base import Base
 from tests.unit.remote.base import GIB
 from tests.unit.remote.base import line
 from tests.unit.remote.base import new
+from tests.unit.remote.base import stamp
 from tests.unit.remote import local
 from zvm_common import exceptions
 
 POOL_FILE = 'var/opt/zhcp/zfcp/zpool1.conf'
 OTHER_PORT = '5005076303000002'
-
-
-def stamp(volume):
-    """A volume as the owner of a line."""
-    digits = volume.replace('-', '')
-    return '_'.join(digits[i:i + 2] for i in range(0, 32, 2))
 
 
 class ForeignBase(Base):
