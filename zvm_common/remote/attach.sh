@@ -66,8 +66,8 @@ text=$(text "not among the devices that may carry the LUN")"
     done
 }
 
-in_ranges() { # in_ranges DEVICE RANGES: an empty list allows all
-    [ -n "$2" ] || return 0
+# An empty list allows no device: xCAT's own choice finds none in it either
+in_ranges() { # in_ranges DEVICE RANGES
     for part in $(printf '%s' "$2" | tr ';' ' '); do
         is_hex 4 "$(lower "${part%%-*}")" &&
             is_hex 4 "$(lower "${part#*-}")" || continue
