@@ -151,9 +151,10 @@ def interpreter():
 
 
 # A path after a closing quote or brace ("$ZVM_ROOT"/etc) is not absolute, nor
-# is what follows a + : base64, in which programs are sent, has "+/". But
-# ${name+/etc} and ${name:+/etc} are /etc. A pattern (/*) stands for names.
-_ABSOLUTE = re.compile(r'(?:(?<![\w.+}"\'/])|(?<=[\s=(<>|;&]["\'])'
+# after a pattern (sys/*/x), an operator on names (${path%/*}), or a + : the
+# base64 in which programs are sent has "+/". But ${name+/etc} and
+# ${name:+/etc} are /etc. An absolute pattern (/*) stands for names.
+_ABSOLUTE = re.compile(r'(?:(?<![\w.+}"\'/*?\]$%#])|(?<=[\s=(<>|;&]["\'])'
                        r'|(?<=:\+)|(?<=:\+["\']))'
                        r'/[\w.@+*?[-][^\s\'";|&<>()$`]*')
 _ALTERNATIVE = re.compile(r'\$\{\w+\+["\']?(/[^\s\'"}]*)')

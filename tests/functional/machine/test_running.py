@@ -254,7 +254,10 @@ class TextOnly(base.NodeTest):
                         'cat "$ZVM_ROOT/etc/x"', 'cat ${ZVM_ROOT:-}/etc/x',
                         'ls /d/n/etc', 'echo a..b', 'sed s/a/b/',
                         'cd "$ZVM_ROOT"/etc', 'cd sys/block/', 'cd ${d}/',
-                        'cat ${x:+/d/n/etc}', 'echo $((4096 / 512))',
+                        'ls sys/*/x sys/?/x sys/[ab]/x', 'ls proc/$$/fd',
+                        'echo ${x%/*} ${x##*/} ${x%/y} ${x#/y}',
+                        'case $x in */*) ;; esac', 'cat ${x:+/d/n/etc}',
+                        'echo $((4096 / 512))',
                         'echo aGk+/2Nk+//x/Y+/A== | base64 -d | sh -s -- a'):
             self.assertIsNone(
                 confine.lexical_refusal(command, '/d/n'), command)
