@@ -70,13 +70,14 @@ class GuestProgramTest(base.Base):
 
     def test_a_mounted_disk_stays(self):
         disk = self.attach()
+        mounts = self.folder() / 'proc/mounts'
+        before = mounts.read_text()
         for name in ('/dev/mapper/3' + disk.wwid, '/dev/dm-0', '/dev/sda'):
-            self.run_in_guest('cp "$ZVM_ROOT"/proc/mounts m && echo "%s /data '
-                              'ext4 rw 0 0" >>"$ZVM_ROOT"/proc/mounts' % name)
+            mounts.write_text(before + '%s /data ext4 rw 0 0\n' % name)
             error = self.assertRaises(exceptions.DeviceBusy, self.detach)
             self.assertIn('/data', str(error))
             self.assertEqual(4, len(self.scsi()))
-            self.run_in_guest('cat m >"$ZVM_ROOT"/proc/mounts')
+            mounts.write_text(before)
         self.detach()
 
     def test_another_disk_is_refused_and_undone(self):

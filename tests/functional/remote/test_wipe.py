@@ -133,17 +133,17 @@ class WipeTest(base.Base):
         added = self.zhcp.hypervisor.zhcp.run(
             'cd "$ZVM_ROOT"/sys && echo N >module/zfcp/parameters/'
             'allow_lun_scan && chccwdev -e 0.0.3b0e && '
-            'echo 0x%s >bus/ccw/drivers/zfcp/0.0.3b0e/0x%s/unit_add && '
-            'cp "$ZVM_ROOT"/proc/mounts "$ZVM_ROOT"/tmp/mounts && '
-            'echo /dev/sda /mnt ext4 rw 0 0 >>"$ZVM_ROOT"/proc/mounts'
+            'echo 0x%s >bus/ccw/drivers/zfcp/0.0.3b0e/0x%s/unit_add'
             % (lun.lun, lun.wwpns[0]))
         self.assertTrue(added.ok, added)
+        mounts = self.folder('ZHCP1') / 'proc/mounts'
+        before = mounts.read_text()
+        mounts.write_text(before + '/dev/sda /mnt ext4 rw 0 0\n')
         error = self.assertRaises(exceptions.WipeFailed, self.delete, lun)
         self.assertIn('mount:/mnt', str(error))
         self.assertEqual(1, len(self.scsi('ZHCP1')))
         self.assertFalse(zeros.is_zero(self.disk_file(lun)))
-        self.zhcp.hypervisor.zhcp.run(
-            'cat "$ZVM_ROOT"/tmp/mounts >"$ZVM_ROOT"/proc/mounts')
+        mounts.write_text(before)
         self.assertIsNone(self.delete(self.pool.look(lun.volume_id)))
         self.assertEqual([], self.scsi('ZHCP1'))
 

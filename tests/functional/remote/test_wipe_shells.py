@@ -30,7 +30,7 @@ class BashTest(base.Base):
     def setUp(self):
         super().setUp()
         node = base.InShell(self.zhcp.hypervisor.zhcp, self.shell)
-        used = node.run("echo 'readlink /proc/$$/exe' | sh -s").stdout
+        used = node.run("echo 'p=$$; readlink /proc/$p/exe' | sh -s").stdout
         self.assertEqual(self.shell, used.rpartition('/')[2])
         self.zhcp.call = call.Remote(node, program.zhcp()).call
 
