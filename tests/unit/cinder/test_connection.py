@@ -204,6 +204,17 @@ class InitializeTest(base.DriverTestCase):
         self.pool.before['look'] = [exceptions.ZhcpDown('zhcp1 is down')]
         self.assertIn('zhcp1 is down', self._refused())
 
+    def test_luns_as_numbers(self):
+        place = self._lun()
+        for text, number in (('4010400300000000', 0x40104003),
+                             ('0001117000000000', 70000),
+                             ('0011000000000000', 17)):
+            self.pool.change(place, lun=model.Lun(text))
+            data = self.driver.initialize_connection(
+                self.volume, fakes.connector())['data']
+            self.assertEqual((number, [number, number], text), (
+                data['target_lun'], data['target_luns'], data['zvm_lun']))
+
     def test_a_lun_that_no_number_can_name(self):
         lun = self._lun()
         self.pool.change(lun, lun=model.Lun('4011400000000001'))
