@@ -200,8 +200,10 @@ disk_map() { # the multipath map that holds a disk
     return 1
 }
 
+# The daemon makes the maps; "multipath" lists them also without it
 multipath_runs() {
-    command -v multipath >/dev/null 2>&1 && multipath -ll >/dev/null 2>&1
+    command -v multipath >/dev/null 2>&1 &&
+        multipathd show daemon >/dev/null 2>&1
 }
 
 # The stable name of the disk: that of the map, else of the first path
