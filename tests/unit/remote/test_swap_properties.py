@@ -35,8 +35,8 @@ class Swaps(stateful.RuleBasedStateMachine):
         self.node = self.resources.enter_context(
             local.LocalZhcp(devices=('3B00', '3B01', '3C00', '3C01')))
         self.node.pool('zpool1', *[
-            'free,%s,401140%02d00000000,%s,3B00-3CFF,,,' % (local.PORT, i, size)
-            for i, size in enumerate(SIZES)])
+            'free,%s,401140%02d00000000,%s,3B00-3CFF,,,'
+            % (local.PORT, i, size) for i, size in enumerate(SIZES)])
         for guest in GUESTS:
             self.node.guest_on(guest)
         self.pool = Pool(self.node.zhcp, 'zpool1')
