@@ -69,6 +69,12 @@ class NodeTable:
             ','.join(_quoted(row.get(column)) for column in COLUMNS)
             for row in rows]
 
+    def row(self, name):
+        """The columns of a name's row of the zvm table, {} without one."""
+        with self.lock:
+            return next((dict(row) for row in self._rows
+                         if row['node'] == name), {})
+
     def expand(self, noderange):
         """The nodes of a noderange, sorted: names and groups, joined by ,.
 

@@ -95,6 +95,7 @@ class Spec:
 
     users: dict
     lpars: tuple
+    sudoer: str = 'root'
     version: str = 'Version 2.19.0 (git commit 7733d16f8)'
     nodes: dict = None
     table: tuple = None

@@ -64,6 +64,7 @@ class World:
     def __init__(self, spec, folder):
         self.folder = folder
         self.version = spec.version
+        self.sudoer = spec.sudoer
         self.users = dict(spec.users)
         self.nodes = _node_table(spec)
         self.hosts = {}
@@ -93,6 +94,18 @@ class World:
         if host is None or not userid:
             return None
         return host.lpar.guests.get(userid.upper())
+
+    def ssh_target(self, name):
+        """The Linux that ssh reaches by a node's or zHCP's name, or None."""
+        for host in self.hosts.values():
+            if name == host.zhcp_hostname:
+                return host.zhcp.linux if host.reachable else None
+        host, guest = self.host_of(name), self.machine_of(name)
+        if guest is None or guest.power != 'on':
+            return None
+        if guest is host.zhcp and not host.reachable:
+            return None
+        return guest.linux
 
     def stop(self):
         """End whatever runs in the Linux systems."""

@@ -197,6 +197,18 @@ class Lpar:
             return ''.join(_wwpn_lines(self.devices[number])
                            for number in sorted(self.devices))
 
+    def fcp_query_text(self, number):
+        """The LUNs that a free FCP device reaches, as smcli prints them."""
+        with self.lock:
+            device = self.devices.get(number.upper().rjust(4, '0'))
+            if device is None or device.status != model.FREE:
+                return ''
+            return ''.join(
+                _LUN_REACHED % (device.number, wwpn, lun, disk.size)
+                for wwpn in self.storage.ports(device)
+                for lun, disk in sorted(
+                    self.storage.luns(device, wwpn).items()))
+
     def cp(self, userid, command):
         """Run a CP command as that user: (return code, text)."""
         with self.lock:
@@ -205,6 +217,13 @@ class Lpar:
     def disk(self, wwpn, lun):
         """The Disk behind that target port and LUN, or None."""
         return self.storage.find(wwpn, lun)
+
+
+_LUN_REACHED = (
+    'FCP device number: %s\n'
+    '  World wide port number: %s\n'
+    '  Logical unit number: %s\n'
+    '  Number of bytes residing on the logical unit: %d\n')
 
 
 def _wwpn_lines(device):

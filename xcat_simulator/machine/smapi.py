@@ -106,6 +106,9 @@ class Smapi:
     def _system_wwpn_query(self, userid, **_ignored):
         return self._lpar.wwpn_query_text()
 
+    def _system_fcp_free_query(self, userid, fcp_dev='', **_ignored):
+        return self._lpar.fcp_query_text(fcp_dev)
+
     def _image_ipl_set_dm(self, userid, saved='', load='', parameters='',
                           **_ignored):
         guest = self._guest(userid)

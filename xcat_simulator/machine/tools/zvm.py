@@ -52,6 +52,8 @@ def smcli(node, request):
         value = next(pairs, None)
         if value is None:
             raise usage.Usage('option %s requires an argument' % option)
+        if option == '-k':      # KEY=VALUE, more than once
+            option, _, value = value.partition('=')
         given[letters.get(option, option)] = value
     userid = given.pop('-T', None)
     lacking = [name for name in _NEEDED.get(function, ())
