@@ -1,14 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The simulator's own resources, /simulator/...: for tests, not for clients.
+"""The simulator's own resources, /simulator/...: for tests alone."""
 
-Whoever asks from this machine (a loopback address) needs no credentials.
-"""
-
-import ipaddress
 import json
+import re
 import urllib.parse
 
 from xcat_simulator import httpd
+from xcat_simulator import recording
 
 ROOT = '/simulator'
 
@@ -17,25 +15,37 @@ class BadEvent(ValueError):
     """An event that is none of those that the simulator knows."""
 
 
-class Application:
-    """`check(username, password)` says whether a remote client may ask."""
+class UnknownLpar(Exception):
+    """The query names an LPAR that is not in the world."""
 
-    def __init__(self, world, journal, check):
+
+class Application:
+    """Answers requests below /simulator; who may ask is others' affair."""
+
+    def __init__(self, world, journal):
         self._world = world
         self._journal = journal
-        self._check = check
 
     def __call__(self, request):
-        if not (ipaddress.ip_address(request.client).is_loopback
-                or self._check(request.headers.get('userName'),
-                               request.headers.get('password'))):
-            return httpd.Response.page(401)
         name = request.path[len(ROOT):].strip('/')
         handler = RESOURCES.get((request.method, name))
         if handler is None:
             known = any(path == name for _, path in RESOURCES)
             return httpd.Response.page(405 if known else 404)
-        return handler(self, request)
+        try:
+            return handler(self, request)
+        except UnknownLpar:
+            return httpd.Response.page(404)
+
+    def _hosts(self, request):
+        """The LPARs that a request is about: the one of ?lpar=, or all."""
+        wanted = urllib.parse.parse_qs(
+            request.query, keep_blank_values=True).get('lpar')
+        if not wanted:
+            return list(self._world.hosts.values())
+        if wanted[-1] not in self._world.hosts:
+            raise UnknownLpar(wanted[-1])
+        return [self._world.hosts[wanted[-1]]]
 
     def _requests(self, request):
         return httpd.Response.json(self._journal.entries())
@@ -46,14 +56,9 @@ class Application:
 
     def _pools(self, request):
         """Pool files; with several LPARs and no ?lpar= as lpar/pool."""
-        wanted = urllib.parse.parse_qs(request.query).get('lpar')
-        hosts = self._world.hosts
-        if wanted and wanted[-1] not in hosts:
-            return httpd.Response.page(404)
-        if wanted:
-            hosts = {wanted[-1]: hosts[wanted[-1]]}
+        hosts = self._hosts(request)
         texts = {}
-        for host in hosts.values():
+        for host in hosts:
             for name, text in host.pool_texts().items():
                 key = name if len(hosts) == 1 else host.name + '/' + name
                 texts[key] = text
@@ -68,8 +73,10 @@ class Application:
         })
 
     def _event(self, request):
+        hosts = self._hosts(request)
         try:
-            apply_event(self._world, json.loads(request.body))
+            apply_event(hosts, json.loads(
+                request.body, object_pairs_hook=recording.unique))
         except (ValueError, RecursionError) as e:
             return httpd.Response.json({'error': str(e)}, 400)
         return httpd.Response.json({})
@@ -110,47 +117,42 @@ def _lpar_state(host):
         }
 
 
-def apply_event(world, event):
-    """Change what works: one key, and `lpar` where only one is meant.
+def apply_event(hosts, event):
+    """Make something fail or work on these LPARs; BadEvent for what is none.
 
-    Raises BadEvent for anything else.
+    An event is a dict of one key. Nothing is done of one that is refused.
     """
-    if not isinstance(event, dict):
-        raise BadEvent('an event is a JSON object')
-    event = dict(event)
-    name = event.pop('lpar', None)
-    if name is not None and name not in world.hosts:
-        raise BadEvent('unknown lpar')
-    hosts = [world.hosts[name]] if name else list(world.hosts.values())
-    if len(event) != 1:
-        raise BadEvent('an event has one key')
-    key, value = event.popitem()
-    if key not in EVENTS or not isinstance(value, str):
-        raise BadEvent('known events: %s' % ', '.join(sorted(EVENTS)))
+    if not isinstance(event, dict) or len(event) != 1:
+        raise BadEvent('an event is a JSON object of one key')
+    (key, value), = event.items()
+    if key not in EVENTS:
+        raise BadEvent('unknown event; known: ' + ', '.join(sorted(EVENTS)))
+    pattern, rule, function = EVENTS[key]
+    if not isinstance(value, str) or not pattern.fullmatch(value):
+        raise BadEvent('%s is %s' % (key, rule))
     for host in hosts:
-        EVENTS[key](host, value)
+        function(host, value)
 
 
 def _zhcp(host, value):
-    if value not in ('up', 'down'):
-        raise BadEvent('zhcp is up or down')
     host.zhcp_up = value == 'up'
 
 
-def _smapi_fails(host, value):
-    if not value:
-        host.lpar.smapi_fail('', 0, 0, '')
-        return
-    words = value.split(' ', 3)
-    if len(words) != 4 or not (words[1].isdigit() and words[2].isdigit()):
-        raise BadEvent('smapi_fails is FUNCTION RC RS TEXT')
-    host.lpar.smapi_fail(words[0], int(words[1]), int(words[2]), words[3])
-
-
 def _dd(host, value):
-    if value not in ('fails', 'works'):
-        raise BadEvent('dd fails or works')
     host.zhcp.linux.set_dd_fails(value == 'fails')
 
 
-EVENTS = {'zhcp': _zhcp, 'dd': _dd, 'smapi_fails': _smapi_fails}
+def _smapi_fails(host, value):
+    name, code, reason, text = (value or ' 0 0 ').split(' ', 3)
+    host.lpar.smapi_fail(name, int(code), int(reason), text)
+
+
+# Key: what its value may be, as a pattern and in words, and what it does.
+EVENTS = {
+    'zhcp': (re.compile('up|down'), 'up or down', _zhcp),
+    'dd': (re.compile('fails|works'), 'fails or works', _dd),
+    'smapi_fails': (
+        re.compile(r'|[A-Z][A-Za-z0-9_]* [0-9]{1,5} [0-9]{1,5} .*',
+                   re.DOTALL),
+        'FUNCTION RC RS TEXT, or empty', _smapi_fails),
+}

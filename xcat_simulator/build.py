@@ -2,6 +2,8 @@
 """Makes the machines of a world from what its file says."""
 
 from xcat_simulator import machine
+from xcat_simulator.machine import directory
+from xcat_simulator.machine import model
 
 ENTRY = ('USER %s XXXX 2G 4G G\nINCLUDE LNXDFLT\nCPU 00 BASE\n'
          'MACHINE ESA 32\nMDISK 0100 3390 1 3338 VOL001 MR\n')
@@ -10,31 +12,63 @@ ENTRY = ('USER %s XXXX 2G 4G G\nINCLUDE LNXDFLT\nCPU 00 BASE\n'
 class Disks:
     """The storage servers' disks: one sparse file and WWID each.
 
-    Two pool lines that share a target port and LUN number, on whichever
-    zHCP, or that name the same WWID, mean one disk behind all its ports.
+    Two pool lines of `lpars` that share a target port and LUN number, on
+    whichever zHCP, or that name the same WWID, mean one disk behind all the
+    ports of both; so do two lines that a third one joins. Its other
+    qualities are those of the first line.
     """
 
-    def __init__(self, folder):
+    def __init__(self, folder, lpars):
         self._folder = folder
-        self._by_path = {}
-        self._by_wwid = {}
+        self._joined = {}
+        self._disks = {}
+        luns = [lun for each in lpars for pool in each.pools.values()
+                for lun in pool]
+        for lun in luns:
+            first, *others = _names(lun)
+            for name in others:
+                self._joined[self._root(name)] = self._root(first)
+        self._names = {}
+        for lun in luns:
+            self._names.setdefault(self._root(_names(lun)[0]), {}).update(
+                dict.fromkeys(_names(lun)))
+
+    def _root(self, name):
+        """The name that stands for all that are joined with `name`."""
+        while self._joined.get(name, name) != name:
+            name = self._joined[name]
+        return name
 
     def of(self, lun):
-        """The disk behind a spec.Lun, made at its first mention."""
-        known = [self._by_path[(wwpn, lun.lun)] for wwpn in lun.wwpns
-                 if (wwpn, lun.lun) in self._by_path]
-        disk = known[0] if known else self._by_wwid.get(lun.wwid)
-        if disk is None:
+        """The disk behind a spec.Lun of the world, made at its first use.
+
+        Raises machine.MachineError when its file cannot be made.
+        """
+        root = self._root(_names(lun)[0])
+        if root not in self._disks:
+            self._disks[root] = self._make(lun, self._names[root])
+        return self._disks[root]
+
+    def _make(self, lun, names):
+        wwids = [name[0] for name in names if len(name) == 1]
+        try:
             disk = machine.Disk.create(
                 self._folder, lun.wwpns, lun.lun, lun.bytes,
                 masked_to=lun.masked_to, contents=lun.contents,
-                wwid=lun.wwid)
-        disk.wwpns += tuple(wwpn for wwpn in lun.wwpns
-                            if wwpn not in disk.wwpns)
-        for wwpn in lun.wwpns:
-            self._by_path[(wwpn, lun.lun)] = disk
-        self._by_wwid[disk.wwid] = disk
+                wwid=wwids[0] if wwids else None)
+        except OSError as e:
+            raise model.MachineError(
+                'no disk of %d bytes can be made for LUN %s: %s' % (
+                    lun.bytes, lun.lun, e.strerror)) from e
+        disk.wwpns += tuple(name[0] for name in names if len(name) == 2
+                            and name[0] not in disk.wwpns)
         return disk
+
+
+def _names(lun):
+    """What names the disk: (port, LUN) of each path, (WWID,) if given."""
+    found = [(wwpn, lun.lun) for wwpn in lun.wwpns]
+    return found + ([(lun.wwid,)] if lun.wwid else [])
 
 
 def lpar(spec, folder, disks):
@@ -51,9 +85,10 @@ def lpar(spec, folder, disks):
             physical_wwpn=each.physical_wwpn, npiv_wwpn=each.npiv_wwpn)
          for each in spec.devices],
         list(found.values()), spec.targets, zhcp_userid=spec.zhcp.userid)
-    entry = ENTRY % spec.zhcp.userid + ''.join(
-        'DEDICATE %s %s\n' % (number, number)
-        for number in spec.zhcp.devices)
+    entry = ENTRY % spec.zhcp.userid
+    entry += 'IUCV ANY\n' if spec.zhcp.iucv_any else ''
+    entry += ''.join('DEDICATE %s %s\n' % (number, number)
+                     for number in spec.zhcp.devices)
     made.define(spec.zhcp.userid, entry, options(spec.zhcp.linux))
     made.guests[spec.zhcp.userid].power_on()
     for guest in spec.guests:
@@ -71,4 +106,11 @@ def options(linux):
 def power_guests(spec, made):
     for guest in spec.guests:
         if guest.power == 'on':
-            made.guests[guest.userid].power_on()
+            found = made.guests[guest.userid]
+            entry = found.directory
+            for virtual, real in directory.dedicated(entry):
+                if real in guest.inactive:
+                    found.directory = directory.remove_dedicate(
+                        found.directory, virtual)
+            found.power_on()
+            found.directory = entry

@@ -1,150 +1,164 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Checks of a world file's values, with errors that name key and rule."""
+"""Checks of what the simulator is given, told by key and rule.
 
+The rules are JSON Schemas (draft 2020-12) beside this module; a rule's words
+are its `title`. What a schema cannot say stands where the value is read.
+"""
+
+import functools
+import importlib.resources
+import json
+import math
 import re
 
-HEX16 = re.compile(r'[0-9a-f]{16}\Z')
-DEVICE = re.compile(r'[0-9A-F]{4}\Z')
-NODE = re.compile(r'[a-z0-9][a-z0-9_-]{0,62}\Z')
-HOST_NAME = re.compile(r'[a-z0-9][a-z0-9.-]{0,252}\Z')
-USERID = re.compile(r'[A-Z0-9@#$_+:-]{1,8}\Z')
+import jsonschema
+
 POOL = re.compile(r'[a-z0-9_-]{1,64}\Z')
-RANGE = re.compile(r'[0-9A-F]{4}(-[0-9A-F]{4})?\Z')
-CHPID = re.compile(r'[0-9A-F]{2}\Z')
-COMMAND = re.compile(r'[a-z][a-z0-9]*\Z')
-TOOL = re.compile(r'[a-z][a-z0-9_-]*\Z')
-USER = re.compile(r'[a-z_][a-z0-9_-]{0,31}\Z')
-COLUMN = re.compile(r'[A-Za-z0-9_.;-]*\Z')
-SIZE = re.compile(r'([0-9]+(?:\.[0-9]+)?)([MG])\Z')
+SIZE = re.compile(r'([0-9]{1,12}(?:\.[0-9]{1,12})?)([MG])\Z', re.IGNORECASE)
 UNITS = {'M': 1 << 20, 'G': 1 << 30}
-LINE = re.compile(r'[^\x00-\x1f\x7f]+\Z')
-DIRECTORY = re.compile(r'USER [^\x00]*\Z')
-WWID = re.compile(r'6[0-9a-f]{31}\Z')
-MAX_LUNS = 65536
+MAX_BYTES = 1 << 50
+BLOCK = 512
+# Half a character of UTF-16, which JSON's \u can say and UTF-8 cannot.
+SURROGATE = re.compile('[\ud800-\udfff]')
+QUOTES = 'must be text: put it in quotes'
+KINDS = {'string': 'text', 'object': 'a mapping', 'array': 'a list',
+         'boolean': 'true or false'}
 
 
 class WorldError(ValueError):
-    """A world file is wrong: `key` is the path, `rule` what it must be."""
+    """A world is wrong: `key` is the path, `rule` what it must be.
 
-    def __init__(self, key, rule):
-        super().__init__('%s: %s' % (key, rule))
-        self.key = key
-        self.rule = rule
+    `problems` has all of them that are known, as (key, rule).
+    """
 
-
-class Entry:
-    """A mapping of the file that knows its path and its keys."""
-
-    def __init__(self, path, value, required, optional=()):
-        if not isinstance(value, dict):
-            raise WorldError(path, 'must be a mapping')
-        self.path, self.value = path, value
-        known = tuple(required) + tuple(optional)
-        for key in value:
-            if key not in known:
-                raise WorldError('%s.%s' % (path, key), 'unknown key; known: '
-                                 + ', '.join(sorted(known)))
-        for key in required:
-            if key not in value:
-                raise WorldError('%s.%s' % (path, key), 'is missing')
-
-    def at(self, key):
-        return '%s.%s' % (self.path, key)
-
-    def fail(self, key, rule):
-        raise WorldError(self.at(key), rule)
-
-    def text(self, key, pattern, rule, default=None, case=str):
-        """The text at `key` in the wanted case, or `default`."""
-        value = self.value.get(key)
-        if value is None and key not in self.value:
-            return default
-        return matched(self.at(key), value, pattern, rule, case)
-
-    def choice(self, key, allowed, default):
-        value = self.value.get(key, default)
-        if value is True or value is False:   # YAML 1.1 reads on as true
-            value = 'on' if value else 'off'
-        if value not in allowed:
-            self.fail(key, 'must be one of ' + ', '.join(map(str, allowed)))
-        return value
-
-    def flag(self, key, default):
-        value = self.value.get(key, default)
-        if not isinstance(value, bool):
-            self.fail(key, 'must be true or false')
-        return value
-
-    def number(self, key, low, high, default=None, fraction=False):
-        value = self.value.get(key, default)
-        if key not in self.value:
-            return default
-        kinds = (int, float) if fraction else int
-        if isinstance(value, bool) or not isinstance(value, kinds) or not (
-                low <= value <= high):
-            self.fail(key, 'must be a %snumber from %d to %d'
-                      % ('' if fraction else 'whole ', low, high))
-        return value
-
-    def entries(self, key):
-        value = self.value.get(key)
-        value = {} if value is None else value
-        if not isinstance(value, dict):
-            self.fail(key, 'must be a mapping')
-        return value
-
-    def list(self, key, default=()):
-        value = self.value.get(key)
-        value = list(default) if value is None else value
-        if not isinstance(value, list):
-            self.fail(key, 'must be a list')
-        return value
-
-    def texts(self, key, pattern, rule, case=str):
-        return tuple(
-            matched('%s[%d]' % (self.at(key), i), value, pattern, rule, case)
-            for i, value in enumerate(self.list(key)))
+    def __init__(self, key, rule, *more):
+        self.problems = ((key, rule),) + more
+        self.key, self.rule = key, rule
+        super().__init__('\n'.join('%s: %s' % each
+                                   for each in self.problems))
 
 
-def matched(path, value, pattern, rule, case=str):
-    """The text in its case if it matches, else WorldError."""
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        raise WorldError(path, 'must be text: put it in quotes')
-    if not isinstance(value, str) or not pattern.match(case(value)):
-        raise WorldError(path, '%r must be %s' % (value, rule))
-    return case(value)
+def schema_text(name):
+    """The text of the schema `world` or `initial`."""
+    return (importlib.resources.files('xcat_simulator')
+            / ('%s.schema.json' % name)).read_text(encoding='utf-8')
 
 
-def size_bytes(path, text):
-    """Bytes of a size such as 10G, 20480M or 5.5G."""
+def validate(name, value):
+    """Check a value against a schema; its name is the path's beginning.
+
+    Raises WorldError with all that is wrong, sorted.
+    """
+    problems = set(_no_json(name, value, ()))
+    if not problems:
+        problems = {problem for error in _validator(name).iter_errors(value)
+                    for problem in _problems(name, error)}
+    if problems:
+        first, *more = sorted(problems)
+        raise WorldError(*first, *more)
+
+
+def _no_json(path, value, above):
+    """What YAML can say and JSON cannot."""
+    if id(value) in above:
+        yield path, 'contains itself'
+    elif isinstance(value, dict):
+        for key, each in value.items():
+            here = '%s.%s' % (path, key)
+            if not isinstance(key, str):
+                yield here, 'the key ' + QUOTES
+            elif SURROGATE.search(key):
+                yield path, 'the key %a must be Unicode text' % key
+                continue
+            yield from _no_json(here, each, above + (id(value),))
+    elif isinstance(value, list):
+        for i, each in enumerate(value):
+            yield from _no_json('%s[%d]' % (path, i), each,
+                                above + (id(value),))
+    elif isinstance(value, str) and SURROGATE.search(value):
+        yield path, 'must be Unicode text'
+    elif isinstance(value, float) and not math.isfinite(value):
+        yield path, 'must be a number'
+    elif not isinstance(value, (str, int, float, type(None))):
+        yield path, QUOTES
+
+
+@functools.cache
+def _validator(name):
+    # In a schema $ is the end of the text, in Python also before a last
+    # line feed.
+    def pattern(validator, wanted, instance, schema):
+        if (isinstance(instance, str)
+                and not re.fullmatch(wanted, instance, re.DOTALL)):
+            yield jsonschema.ValidationError('does not match')
+
+    kind = jsonschema.validators.extend(
+        jsonschema.Draft202012Validator, {'pattern': pattern})
+    schema = json.loads(schema_text(name))
+    kind.check_schema(schema)
+    return kind(schema)
+
+
+def _problems(name, error):
+    """(key, rule) for what a jsonschema.ValidationError tells."""
+    key = name
+    for step in error.absolute_path:
+        key += '[%d]' % step if isinstance(step, int) else '.' + step
+    if error.validator == 'required':
+        for each in error.validator_value:
+            if each not in error.instance:
+                yield '%s.%s' % (key, each), 'is missing'
+    elif error.validator == 'additionalProperties':
+        known = error.schema['properties']
+        for each in error.instance:
+            if each not in known:
+                yield '%s.%s' % (key, each), ('unknown key; known: '
+                                              + ', '.join(sorted(known)))
+    elif 'propertyNames' in error.absolute_schema_path:
+        yield '%s.%s' % (key, error.instance), _rule(error)
+    else:
+        yield key, _rule(error)
+
+
+def _rule(error):
+    """What the value must be, in words."""
+    schema, value = error.schema, error.instance
+    if error.validator == 'minProperties':
+        return 'must name at least one'
+    if error.validator == 'enum':
+        return 'must be one of ' + ', '.join(
+            each for each in schema['enum'] if isinstance(each, str))
+    if error.validator == 'type':
+        return _kind(schema, value)
+    if 'title' not in schema:
+        return _limits(schema)
+    return '%r must be %s' % (value, schema['title'])
+
+
+def _kind(schema, value):
+    kinds = schema['type']
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if (number and 'string' in kinds and 'integer' not in kinds
+            and ('pattern' in schema or '$ref' in schema)):
+        return QUOTES
+    if kinds != 'object' and kinds != 'string' and 'title' in schema:
+        return 'must be ' + schema['title']
+    return 'must be ' + KINDS[kinds] if kinds in KINDS else _limits(schema)
+
+
+def _limits(schema):
+    return 'must be a %snumber from %d to %d' % (
+        'whole ' if schema['type'] == 'integer' else '',
+        schema['minimum'], schema['maximum'])
+
+
+def size_bytes(text):
+    """Bytes of a size such as 10G, 20480M or 5.5G, in whole blocks.
+
+    None for what is no size, or of less than a block or more than 1 PiB.
+    """
     match = SIZE.match(text)
     if not match:
-        raise WorldError(path, '%r must be a number and M or G' % text)
-    return int(float(match[1]) * UNITS[match[2]])
-
-
-def device_range(entry):
-    """First and last device number of the key `range`, 3B00-3B0F or 3B00."""
-    text = entry.text('range', RANGE, 'a device or a range such as 3B00-3B0F',
-                      case=str.upper)
-    first, _, last = text.partition('-')
-    first, last = int(first, 16), int(last or first, 16)
-    if first > last:
-        entry.fail('range', 'must not end before it begins')
-    return first, last
-
-
-def lun_numbers(entry, count):
-    """`count` LUN numbers from the key `lun` on.
-
-    Storage servers number their LUNs in the upper 32 bits: 40114000...,
-    40114001..., and so on.
-    """
-    first = int(entry.text('lun', HEX16, '16 hex digits', case=str.lower), 16)
-    if count > 1 and first & 0xffffffff:
-        entry.fail('lun', 'must end in 8 zeros where count is given')
-    upper, lower = first >> 32, first & 0xffffffff
-    if upper + count - 1 > 0xffffffff:
-        entry.fail('count', 'goes beyond the last LUN number')
-    for number in range(upper, upper + count):
-        yield '%08x%08x' % (number, lower)
+        return None
+    count = int(float(match[1]) * UNITS[match[2].upper()])
+    return count // BLOCK * BLOCK if BLOCK <= count <= MAX_BYTES else None

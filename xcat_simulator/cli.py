@@ -2,7 +2,6 @@
 """The command zvm-simulator."""
 
 import argparse
-import json
 import os
 import signal
 import sys
@@ -64,12 +63,7 @@ def _port(text):
 def _spec(args):
     if args.world:
         return worldfile.load(args.world)
-    with open(args.initial, encoding='utf-8') as stream:
-        try:
-            return recording.parse(json.load(stream))
-        except (ValueError, KeyError, TypeError, AttributeError) as e:
-            raise checks.WorldError(
-                args.initial, 'is no initial object: %r' % e) from e
+    return recording.load(args.initial)
 
 
 def _serve(served, args, stopped):

@@ -107,16 +107,24 @@ class Simulator(fixtures.Fixture):
     def forget_requests(self):
         self._call('DELETE', 'requests')
 
-    def event(self, **event):
-        """Make something fail or work again: zhcp='down', smapi_fails=..."""
-        self._call('POST', 'events', event)
+    def event(self, lpar=None, **event):
+        """Make something fail or work again: zhcp='down', smapi_fails=...
+
+        On one LPAR, or on all.
+        """
+        query = {} if lpar is None else {'lpar': lpar}
+        self._call('POST', 'events?' + urllib.parse.urlencode(query), event)
 
     def state(self):
         """The world as it is now: see GET /simulator/world."""
         return self._call('GET', 'world')
 
     def connector_url(self, lpar):
-        return 'http://127.0.0.1:%d/' % self.ports['connectors'][lpar]
+        """Of the LPAR's Cloud Connector; with connector_port same: `url`."""
+        port = self.ports['connectors'][lpar]
+        if port == self.ports['mn']:
+            return self.url + '/'
+        return 'http://127.0.0.1:%d/' % port
 
     def node_folder(self, lpar, userid):
         """The folder that is the root of that user's Linux."""

@@ -17,6 +17,7 @@ from xcat_simulator import httpd
 from xcat_simulator import journal
 from xcat_simulator.mn import daemon
 from xcat_simulator.mn import wsapi
+from xcat_simulator import spec
 from xcat_simulator import world
 
 LOOPBACK = '127.0.0.1'
@@ -82,58 +83,78 @@ class Simulator:
     one, which every user has instead of the world file's.
     """
 
-    def __init__(self, spec, folder, port, address=LOOPBACK):
+    def __init__(self, wanted, folder, port, address=LOOPBACK):
         self.password = None
         self._servers = []
         self._folder = Folder(folder)
         self._world = None
         try:
             if not is_loopback(address):
-                spec = self._with_password(spec)
-            self._world = world.World(spec, self._folder.path)
+                wanted = self._with_password(wanted)
+            self._world = world.World(wanted, self._folder.path)
             self._open(port, address)
         except BaseException:
             self.stop()
             raise
 
-    def _with_password(self, spec):
+    def _with_password(self, wanted):
         self.password = secrets.token_urlsafe(18)
         self._folder.write('password', self.password + '\n', 0o600)
-        return dataclasses.replace(spec, users={
+        return dataclasses.replace(wanted, users={
             name: dataclasses.replace(user, password=self.password)
-            for name, user in spec.users.items()})
+            for name, user in wanted.users.items()})
 
     def _open(self, port, address):
         self.journal = journal.Journal()
+        connectors = {
+            host: self.journal.recording(connector.Application(host),
+                                         'connector ' + host.name)
+            for host in self._world.hosts.values()
+            if host.connector_port is not None}
         names = certificates.names_for(address)
-        server = httpd.Server(address, port, self._application(),
+        server = httpd.Server(address, port, self._application(connectors),
                               certificates.make(self._folder.path, names))
         self._servers.append(server)
         self.port = server.port
         self.connectors = {}
-        for host in self._world.hosts.values():
-            if host.connector_port is None:
-                continue
-            application = self.journal.recording(
-                connector.Application(host), 'connector ' + host.name)
-            # It knows no credentials: never on another address.
-            server = httpd.Server(LOOPBACK, host.connector_port, application)
-            self._servers.append(server)
-            self.connectors[host.name] = server.port
+        for host, application in connectors.items():
+            if host.connector_port != spec.SAME:
+                # It knows no credentials: never on another address.
+                server = httpd.Server(LOOPBACK, host.connector_port,
+                                      application)
+                self._servers.append(server)
+                self.connectors[host.name] = server.port
+            else:
+                self.connectors[host.name] = self.port
 
-    def _application(self):
-        xcat = self.journal.recording(
-            wsapi.Application(daemon.Daemon(self._world)), 'mn')
-        own = admin.Application(self._world, self.journal, self._may_ask)
+    def _application(self, connectors):
+        """What answers on the MN's port: the first part of a path decides."""
+        answering = {
+            wsapi.ROOT: self.journal.recording(
+                wsapi.Application(daemon.Daemon(self._world)), 'mn'),
+            admin.ROOT: self._guarded(admin.Application(self._world,
+                                                        self.journal))}
+        for host, application in connectors.items():
+            if host.connector_port == spec.SAME:
+                answering.update(dict.fromkeys(
+                    connector.ROOTS, self._guarded(application)))
 
         def application(request):
             top = '/' + request.path.lstrip('/').partition('/')[0]
-            if top == admin.ROOT:
-                return own(request)
-            if top == wsapi.ROOT:
-                return xcat(request)
-            return httpd.Response.page(404)
+            if top not in answering:
+                return httpd.Response.page(404)
+            return answering[top](request)
         return application
+
+    def _guarded(self, application):
+        """The application, for this machine or with a user's credentials."""
+        def guarded(request):
+            if not (is_loopback(request.client) or self._may_ask(
+                    request.headers.get('userName'),
+                    request.headers.get('password'))):
+                return httpd.Response.page(401)
+            return application(request)
+        return guarded
 
     def _may_ask(self, username, password):
         user = self._world.users.get(username or '')

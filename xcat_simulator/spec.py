@@ -3,6 +3,8 @@
 
 import dataclasses
 
+SAME = 'same'
+
 
 @dataclasses.dataclass(frozen=True)
 class User:
@@ -53,6 +55,8 @@ class Linux:
     multipath: bool = True
     udev_delay: float = 0.0   # seconds
     cio_ignore: bool = False
+    ssh: bool = True          # trusts the MN's ssh key
+    iucv: object = False      # runs iucvserd; a text: for that user ID
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,6 +67,9 @@ class Guest:
     linux: Linux = Linux()
     is_node: bool = True
     directory: str = None     # None: a usual entry
+    # Real devices that its entry dedicates and that are not active in it,
+    # though they are free and it is on.
+    inactive: frozenset = frozenset()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,15 +79,18 @@ class Zhcp:
     userid: str
     devices: tuple = ()
     linux: Linux = Linux()
+    iucv_any: bool = True     # its directory entry has IUCV ANY
 
 
 @dataclasses.dataclass(frozen=True)
 class Lpar:
     name: str
     zhcp: Zhcp
-    connector_port: int = None
+    connector_port: int = None    # 0: any free one; SAME: the MN's
     devices: tuple = ()
     pools: dict = dataclasses.field(default_factory=dict)
+    # Pools whose file is given word by word; pools has their LUNs, too.
+    texts: dict = dataclasses.field(default_factory=dict)
     guests: tuple = ()
     targets: dict = None      # CHPID -> target ports; None: all see all
 
@@ -89,8 +99,8 @@ class Lpar:
 class Spec:
     """What a world file says.
 
-    `nodes`, `table` and `texts` come from a recording only: definitions as
-    lsdef shows them, rows of the zvm table, and pool files word by word.
+    `nodes` and `table` come from a recording only: definitions as lsdef
+    shows them, and rows of the zvm table.
     """
 
     users: dict
@@ -99,7 +109,6 @@ class Spec:
     version: str = 'Version 2.19.0 (git commit 7733d16f8)'
     nodes: dict = None
     table: tuple = None
-    texts: dict = None
 
 
 replace = dataclasses.replace

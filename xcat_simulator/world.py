@@ -41,7 +41,8 @@ class Host:
         """The text of a pool file, None when there is no such file."""
         try:
             with open(os.path.join(self.pool_folder, name + '.conf'),
-                      encoding='utf-8', errors='surrogateescape') as stream:
+                      encoding='utf-8', errors='surrogateescape',
+                      newline='') as stream:
                 return stream.read()
         except OSError:
             return None
@@ -68,12 +69,12 @@ class World:
         self.users = dict(spec.users)
         self.nodes = _node_table(spec)
         self.hosts = {}
-        disks = build.Disks(os.path.join(folder, 'luns'))
+        disks = build.Disks(os.path.join(folder, 'luns'), spec.lpars)
         try:
             for each in spec.lpars:
                 lpar = build.lpar(each, folder, disks)
                 host = self.hosts[each.name] = Host(each, lpar)
-                _write_pools(host, each, spec.texts)
+                _write_pools(host, each)
                 build.power_guests(each, lpar)
         except BaseException:
             self.stop()
@@ -113,15 +114,15 @@ class World:
             host.lpar.close()
 
 
-def _write_pools(host, spec, texts):
+def _write_pools(host, spec):
     folder = host.pool_folder
     os.makedirs(folder, exist_ok=True)
-    if texts is None:
-        texts = {name: '\n'.join([HEADER] + [lun.line() for lun in luns])
-                 + '\n' for name, luns in spec.pools.items()}
-    for name, text in texts.items():
+    for name, luns in spec.pools.items():
+        text = spec.texts.get(name)
+        if text is None:
+            text = '\n'.join([HEADER] + [lun.line() for lun in luns]) + '\n'
         with open(os.path.join(folder, name + '.conf'), 'w',
-                  encoding='utf-8') as stream:
+                  encoding='utf-8', newline='') as stream:
             stream.write(text)
 
 

@@ -2,5 +2,6 @@
 """The z/VM Cloud Connector of an LPAR, as nova.virt.zvm asks it."""
 
 from xcat_simulator.connector.application import Application
+from xcat_simulator.connector.application import ROOTS
 
-__all__ = ['Application']
+__all__ = ['Application', 'ROOTS']

@@ -92,3 +92,4 @@ ROUTES = {
     ('DELETE', 'images', 'NAME'):
         lambda self, name, body, _: self.images.delete(name),
 }
+ROOTS = tuple(sorted({'/' + first for _, first, *_ in ROUTES}))

@@ -96,16 +96,6 @@ class PoolTest(base.ServedCase):
         self.assertEqual(11, self.data('GET', POOL)[0]['info'][0]
                          .count('\n'))
 
-    def test_an_unknown_event_is_refused(self):
-        for event in ({}, {'zhcp': 'sideways'}, {'nosuch': 'x'}, [],
-                      {'zhcp': 'up', 'dd': 'works'}, {'zhcp': None},
-                      {'lpar': 'nosuch', 'zhcp': 'up'},
-                      {'smapi_fails': 'Image_Query_DM x 1 text'}):
-            answer = self.session.post(
-                self.simulator.url + '/simulator/events', json=event,
-                timeout=60)
-            self.assertEqual(400, answer.status_code, event)
-
 
 class DshTest(base.SharedCase):
 

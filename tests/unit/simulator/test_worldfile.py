@@ -30,13 +30,68 @@ class WorldFileTest(testtools.TestCase):
 
         self.assertEqual(worldfile.parse(worlds.two()), worldfile.load(path))
 
-    def test_text_that_is_no_yaml_is_refused_with_the_file(self):
+    def refused_file(self, text):
+        """The rule that a file with this text breaks as a whole."""
         path = os.path.join(self.useFixture(fixtures.TempDir()).path, 'w')
-        with open(path, 'w') as stream:
-            stream.write('users: [')
+        with open(path, 'wb') as stream:
+            stream.write(text)
 
         error = self.assertRaises(checks.WorldError, worldfile.load, path)
         self.assertEqual(path, error.key)
+        return error.rule
+
+    def test_text_that_is_no_yaml_is_refused_with_the_file(self):
+        for text in (b'users: [', b'\xff', b'a: *b', b'? [a]\n: b',
+                     b'!!python/name:os.system', b'a: &a {<<: *a}'
+                     b'[' * 5000):
+            self.assertIn('is not YAML', self.refused_file(text))
+
+    def test_a_key_stands_once(self):
+        self.assertIn('the key lpars is there twice', self.refused_file(
+            b'users: {a: {password: b}}\nlpars: {}\nlpars: {}\n'))
+
+    def test_an_alias_may_be_used_and_may_not_contain_itself(self):
+        path = os.path.join(self.useFixture(fixtures.TempDir()).path, 'w')
+        with open(path, 'w') as stream:
+            stream.write('users: &u {a: {password: b}}\nlpars: &l [*l, *u]')
+
+        error = self.assertRaises(checks.WorldError, worldfile.load, path)
+        self.assertEqual(('world.lpars[0]', 'contains itself'),
+                         (error.key, error.rule))
+
+    def test_all_mistakes_that_the_schema_finds_are_told(self):
+        world = worlds.small()
+        world['colour'] = 'blue'
+        world['lpars']['host1']['zhcp'] = {'node': 5}
+        error = self.refused(world)
+        self.assertEqual(
+            ['world.colour', 'world.lpars.host1.zhcp.hostname',
+             'world.lpars.host1.zhcp.node', 'world.lpars.host1.zhcp.userid'],
+            [key for key, _ in error.problems])
+        self.assertEqual(4, len(str(error).splitlines()))
+
+    def test_a_pool_may_be_given_as_the_text_of_its_file(self):
+        text = '#status\nfree,5005076303001001,4011400000000000,1G,,,,\nx'
+        world = worlds.small()
+        world['lpars']['host1']['pools']['zpool1'] = text
+        lpar = worldfile.parse(world).lpars[0]
+        self.assertEqual({'zpool1': text}, lpar.texts)
+        self.assertEqual(['4011400000000000'],
+                         [lun.lun for lun in lpar.pools['zpool1']])
+
+    def test_lines_of_one_disk_have_one_lun_number(self):
+        world = worlds.small()
+        lines = world['lpars']['host1']['pools']['zpool1']
+        for line in lines:
+            line.update(wwid='6' + '0' * 31, count=1)
+        self.assertIn('cannot have the same wwid', self.refused(world).rule)
+
+    def test_one_connector_on_the_port_of_the_management_node(self):
+        world = worlds.two()
+        for lpar in world['lpars'].values():
+            lpar['connector_port'] = 'same'
+        self.assertEqual('world.lpars.host2.connector_port',
+                         self.refused(world).key)
 
     def test_count_makes_consecutive_luns(self):
         pool = worldfile.parse(worlds.small()).lpars[0].pools['zpool1']
@@ -75,8 +130,8 @@ class WorldFileTest(testtools.TestCase):
                          .power)
 
     def test_decimals_of_a_size_count(self):
-        self.assertEqual(int(5.5 * (1 << 30)), checks.size_bytes('', '5.5G'))
-        self.assertEqual(20 << 30, checks.size_bytes('', '20480M'))
+        self.assertEqual(int(5.5 * (1 << 30)), checks.size_bytes('5.5G'))
+        self.assertEqual(20 << 30, checks.size_bytes('20480M'))
 
     def test_real_size_may_differ_from_the_line(self):
         world = worlds.small()
@@ -105,7 +160,7 @@ MISTAKES = (
     (('zhcp',), {'node': 'zhcp1', 'userid': 'ZHCP1'}, '.zhcp.hostname',
      'is missing'),
     (('zhcp', 'userid'), 'TOOLONGUSER', '.zhcp.userid', '1 to 8'),
-    (('zhcp', 'devices'), ['4000'], '.zhcp.devices', 'not one of'),
+    (('zhcp', 'devices'), ['4000'], '.zhcp.devices[0]', 'not one of'),
     (('fcp_devices', 0, 'range'), '3B0F-3B00', '.fcp_devices[0].range',
      'end before'),
     (('fcp_devices', 1, 'range'), '3B0F-3C0F', '.fcp_devices[1].range',
@@ -128,15 +183,39 @@ MISTAKES = (
     (('pools', 'zpool1', 0, 'owner'), 'a,b', '.pools.zpool1[0].owner',
      'without ,'),
     (('pools', 'zpool1', 0, 'wwid'), '6' + '0' * 31,
-     '.pools.zpool1[0].wwid', 'without count'),
+     '.pools.zpool1[0].count', '1 where wwid is given'),
+    (('pools', 'zpool1', 0, 'lun'), '4011400000000001',
+     '.pools.zpool1[0].lun', '8 zeros'),
+    (('pools', 'zpool1', 0, 'count'), 65537, '.pools.zpool1[0].count',
+     'from 1 to 65536'),
+    (('pools', 'zpool1', 0, 'lun'), 'ffffffff00000000',
+     '.pools.zpool1[0].count', 'beyond the last'),
+    (('pools', 'zpool1', 0, 'size'), '0G', '.pools.zpool1[0].size',
+     'more than a block'),
+    (('pools', 'zpool1', 0, 'size'), '2000000G', '.pools.zpool1[0].size',
+     'at most 1 PiB'),
+    (('pools', 'zpool1', 0, 'wwpns'), ['500507630300100a',
+                                       '500507630300100A'],
+     '.pools.zpool1[0].wwpns', 'different WWPNs'),
+    (('pools', 'zpool1', 0, 'tag'), 'a\n', '.pools.zpool1[0].tag',
+     'without ,'),
+    (('pools', 'zpool1'), 3, '.pools.zpool1', 'a list of lines, or the text'),
+    (('guests', 'guest1', 'linux'), {'udev_delay': float('nan')},
+     '.guests.guest1.linux.udev_delay', 'a number'),
+    (('guests', 'guest1', 'linux'), {'user': 'Root'},
+     '.guests.guest1.linux.user', 'a user name'),
+    (('guests', 'guest1', 'linux'), 9, '.guests.guest1.linux', 'quotes'),
+    (('targets',), {50: []}, '.targets.50', 'the key must be text'),
+    (('zhcp',), None, '.zhcp', 'must be a mapping'),
     (('pools', '../etc'), [], '.pools.../etc', 'lower case'),
-    (('guests', 'guest1', 'linux'), 'plan9', '.guests.guest1.linux.distro',
-     'rhel9'),
+    (('guests', 'guest1', 'linux'), 'plan9', '.guests.guest1.linux', 'rhel9'),
+    (('guests', 'guest1', 'linux'), {'distro': 'rhel99'},
+     '.guests.guest1.linux.distro', 'rhel9'),
     (('guests', 'guest1', 'power'), 'maybe', '.guests.guest1.power',
      'on, off'),
     (('guests', 'guest1', 'userid'), 'ZHCP1', '', 'taken'),
     (('guests', 'zhcp1'), {'userid': 'OTHER'}, '', 'taken'),
-    (('targets',), {'50': ['nonsense']}, '.targets.50.ports[0]',
+    (('targets',), {'50': ['nonsense']}, '.targets.50[0]',
      '16 hex digits'),
     (('guests',), [], '.guests', 'mapping'),
 )
