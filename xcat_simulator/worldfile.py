@@ -92,7 +92,8 @@ def _zhcp(value):
     return spec.Zhcp(
         node=value['node'], hostname=value['hostname'],
         userid=value['userid'].upper(), linux=_linux(value.get('linux')),
-        devices=_tuple(value.get('devices', ()), str.upper))
+        devices=_tuple(value.get('devices', ()), str.upper),
+        iucv_any=value.get('iucv_any', True))
 
 
 def _devices(path, values):

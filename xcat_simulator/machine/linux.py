@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """A Linux in a guest: a folder as its root, in which real commands run."""
 import dataclasses
+import errno
 import os
+import subprocess
 import threading
 import uuid
 
 from xcat_simulator.machine import cio
 from xcat_simulator.machine import distro
+from xcat_simulator.machine import iucv
 from xcat_simulator.machine import kernel
 from xcat_simulator.machine import model
 from xcat_simulator.machine import multipath
@@ -33,6 +36,8 @@ class LinuxOptions:
     multipath: does multipathd make maps of disks with two paths or more
     udev_delay: seconds until links in dev/disk and maps appear
     cio_ignore: are devices ignored until freed (a RHEL installation's way)
+    ssh: does it trust the MN's ssh key (whoever logs in has to ask)
+    iucv: does it run iucvserd; a text: for this user ID, not for the zHCP
     """
 
     distro: str = 'rhel9'
@@ -43,6 +48,8 @@ class LinuxOptions:
     multipath: bool = True
     udev_delay: float = 0.0
     cio_ignore: bool = False
+    ssh: bool = True
+    iucv: bool | str = False
 
 
 class Linux:
@@ -68,6 +75,7 @@ class Linux:
         self.udev = udev.Udev(self, options.udev_delay)
         self.multipath = multipath.Multipath(self, options.multipath)
         self.persistent = persistent.Persistent(self.folder)
+        self.iucv = iucv.Agent(self)
         self._keeper = None
         self._server = None
         self._environment = None
@@ -103,6 +111,8 @@ class Linux:
             self.kernel.watch_proc()
             for virtual, device in sorted(self.vm.active_devices.items()):
                 self.kernel.appear(virtual, device)
+            if rootfs.is_enabled(self, 'iucvserd'):
+                self.iucv.start()
 
     def shutdown(self):
         """Stop: processes are killed, sys and disks vanish."""
@@ -113,6 +123,7 @@ class Linux:
             self._keeper.close()
             self._server.close()
         process.kill_all(self.folder)
+        self.iucv.stop()
         with self.lock:
             self.boot_id = None
             self.kernel.stop()
@@ -130,15 +141,39 @@ class Linux:
         if len(os.fsencode(command)) >= ARGUMENT_LIMIT:
             return model.Completed(
                 126, '', '/bin/sh: Argument list too long\n')
+        try:
+            started = self.spawn(command)
+        except PermissionError as refused:
+            return model.Completed(126, '', 'sh: %s: %s\n' % (
+                refused.filename, refused.strerror))
+        return process.finish(started, timeout)
+
+    def spawn(self, command, root=False, stdin=subprocess.DEVNULL):
+        """Start /bin/sh -c `command` in the folder; returns the Popen.
+
+        root: as a service does it, not as the user that logs in. Raises
+        NodeDown, and PermissionError for what the text alone forbids.
+        """
         with self.lock:
             if not self.running:
                 raise model.NodeDown('%s is not running' % self.vm.userid)
-            try:
-                started = self._keeper.popen(command, self._environment)
-            except PermissionError as refused:
-                return model.Completed(126, '', 'sh: %s: %s\n' % (
-                    refused.filename, refused.strerror))
-        return process.finish(started, timeout)
+            environment = dict(self._environment)
+            if root:
+                environment.update(rootfs.ROOT)
+            return self._keeper.popen(command, environment, stdin)
+
+    def read_file(self, path, root=True):
+        """(bytes, mode) of a file below the folder; raises OSError."""
+        real = os.path.realpath(path)
+        if not real.startswith(self.folder + '/'):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES),
+                                  path)
+        with open(real, 'rb') as found:
+            mode = os.fstat(found.fileno()).st_mode & 0o777
+            if not root and not mode & 0o044:
+                raise PermissionError(errno.EACCES,
+                                      os.strerror(errno.EACCES), path)
+            return found.read(), mode
 
     def device_appeared(self, virtual, device):
         """CP attached an FCP device to the running guest."""

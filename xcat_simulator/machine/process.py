@@ -49,8 +49,11 @@ class Keeper:
         """End the thread; its processes live until killed."""
         self._jobs.put(None)
 
-    def popen(self, command, environment):
-        """Start /bin/sh -c command; returns the Popen."""
+    def popen(self, command, environment, stdin=subprocess.DEVNULL):
+        """Start /bin/sh -c command; returns the Popen.
+
+        Raises PermissionError for what the text alone forbids.
+        """
         if not confine.ABI:
             refused = confine.lexical_refusal(command, self._folder)
             if refused:
@@ -58,19 +61,19 @@ class Keeper:
         answer = queue.SimpleQueue()
         self._jobs.put((
             confine.run_layer(self._folder), answer,
-            ['/bin/sh', '-c', command], self._folder, environment))
+            ['/bin/sh', '-c', command], self._folder, environment, stdin))
         process = answer.get()
         if isinstance(process, Exception):
             raise process
         return process
 
 
-def _start(layer, answer, argv, folder, environment):
+def _start(layer, answer, argv, folder, environment, stdin):
     try:
         if layer is not None:
             confine.restrict(layer)
         answer.put(subprocess.Popen(
-            argv, cwd=folder, env=environment, stdin=subprocess.DEVNULL,
+            argv, cwd=folder, env=environment, stdin=stdin,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             start_new_session=True))
     except Exception as error:
@@ -80,10 +83,13 @@ def _start(layer, answer, argv, folder, environment):
             os.close(layer)
 
 
-def finish(process, timeout=None):
-    """Wait for its end and collect its output; on time-out kill its group."""
+def finish(process, timeout=None, data=None):
+    """Wait for its end and collect its output; on time-out kill its group.
+
+    data: bytes for a standard input that is a pipe.
+    """
     try:
-        out, err = process.communicate(timeout=timeout)
+        out, err = process.communicate(data, timeout=timeout)
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()

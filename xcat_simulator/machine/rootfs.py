@@ -4,54 +4,116 @@ import os
 
 from xcat_simulator.machine import confine
 from xcat_simulator.machine import distro
+from xcat_simulator.machine import iucv
 from xcat_simulator.machine import scripts
 from xcat_simulator.machine import tools
 
 FOLDERS = ('boot', 'dev', 'etc/modprobe.d', 'etc/udev/rules.d', 'home', 'mnt',
            'opt', 'proc/sys/kernel/random', 'root', 'run', 'srv', 'sys',
            'tmp', 'usr/bin', 'usr/libexec', 'usr/sbin', 'usr/share',
+           'usr/lib/systemd/system',
+           'etc/systemd/system/multi-user.target.wants',
            'var/lib', 'var/lock', 'var/log', 'var/opt', 'var/run', 'var/tmp')
+MERGED = ('bin', 'lib', 'sbin')
 CLIENT = 'usr/libexec/zvm-tool'
 DD_FAILS = 'usr/libexec/dd.fails'
-SMCLI = 'opt/zhcp/bin/smcli'
 POOLS = 'var/opt/zhcp/zfcp'
+# Where the zHCP's own tools are; smcli alone is also found by its name.
+ZHCP = {'creatediskimage': 'opt/zhcp/bin', 'iucvclnt': 'opt/zhcp/bin/IUCV',
+        'smcli': 'opt/zhcp/bin', 'unpackdiskimage': 'opt/zhcp/bin'}
+ALSO_BY_NAME = ('smcli',)
+# Tools that live in /usr/bin; the others live in /usr/sbin.
+IN_BIN = ('findmnt', 'lsblk', 'mount', 'systemctl', 'udevadm', 'umount')
+UNITS, WANTED = 'lib/systemd/system', (
+    'etc/systemd/system/multi-user.target.wants')
+# What a service has instead of the user's who logs in.
+ROOT = {'ZVM_UID': '0', 'ZVM_USER': 'root', 'USER': 'root',
+        'LOGNAME': 'root'}
 
 
 def install(node):
     """Make folders, tools and configuration; what is there stays."""
     for name in FOLDERS:
         os.makedirs(os.path.join(node.folder, name), exist_ok=True)
+    for name in MERGED:
+        _link(node, name, 'usr/' + name)
     if node.zhcp:
-        for name in (os.path.dirname(SMCLI), POOLS):
+        for name in {*ZHCP.values(), POOLS}:
             os.makedirs(os.path.join(node.folder, name), exist_ok=True)
-    _put(node, 'etc/os-release', node.distro.os_release())
+    for name, text in node.distro.release_files().items():
+        _put(node, name, text)
     _put(node, 'etc/hostname', node.vm.userid.lower() + '\n')
     _put(node, 'etc/passwd', 'root:x:0:0:root:/root:/bin/bash\n')
     _put(node, 'etc/fstab', '')
     install_tools(node)
+    _install_iucv(node)
+
+
+def _install_iucv(node):
+    """The agent's program on the zHCP; the service where it is wanted."""
+    if node.zhcp:
+        _put(node, ZHCP['iucvclnt'] + '/iucvserv', scripts.IUCVSERV, 0o755)
+        _put(node, ZHCP['iucvclnt'] + '/iucvserd.service', scripts.IUCVSERD)
+    if not node.options.iucv:
+        return
+    _put(node, iucv.PROGRAM, scripts.IUCVSERV, 0o755)
+    _put(node, UNITS + '/iucvserd.service', scripts.IUCVSERD)
+    _put(node, iucv.AUTHORIZED, node.vm.lpar.zhcp_userid
+         if node.options.iucv is True else node.options.iucv)
+    set_enabled(node, 'iucvserd', True)
+
+
+def is_enabled(node, service):
+    """Does a service start at boot?"""
+    return os.path.lexists(os.path.join(
+        node.folder, WANTED, service + '.service'))
+
+
+def set_enabled(node, service, enabled):
+    """Let a service start at boot, or no longer."""
+    name = '%s/%s.service' % (WANTED, service)
+    if enabled:
+        _link(node, name, '/usr/%s/%s.service' % (UNITS, service))
+    else:
+        _remove(node, name)
+
+
+def has_unit(node, service):
+    """Is there a unit file for a service?"""
+    return os.path.exists(os.path.join(
+        node.folder, UNITS, service + '.service'))
 
 
 def install_tools(node):
-    """The simulated tools in usr/sbin, the host's programs in usr/bin."""
+    """The simulated tools, the scripts, and the host's programs."""
     program, _folders = confine.interpreter()
     _put(node, CLIENT, scripts.CLIENT.replace('@PYTHON@', program), 0o755)
-    missing = set(node.options.missing)
-    if not node.distro.chzdev:
-        missing |= {'chzdev', 'lszdev'}
+    missing = set(node.options.missing) | node.distro.missing()
     if not node.zhcp:
-        missing.add('smcli')
+        missing |= set(ZHCP)
     for name in sorted(set(tools.HANDLERS) - missing):
-        _link(node, 'usr/sbin/' + name, '../libexec/zvm-tool')
+        _install_tool(node, name)
     for name, text in scripts.SCRIPTS.items():
         if name not in missing:
-            _put(node, 'usr/sbin/' + name, text, 0o755)
-    if 'smcli' not in missing:
-        _link(node, SMCLI, '../../../' + CLIENT)
+            _put(node, 'usr/bin/' + name,
+                 text.replace('@KERNEL@', node.distro.kernel), 0o755)
     for name in missing:
-        _remove(node, 'usr/sbin/' + name)
-        _remove(node, 'usr/bin/' + name)
+        for folder in ('usr/sbin/', 'usr/bin/'):
+            _remove(node, folder + name)
     for name, path in distro.host_programs(missing).items():
-        _link(node, 'usr/bin/' + name, path)
+        if name not in scripts.SCRIPTS:
+            _link(node, 'usr/bin/' + name, path)
+
+
+def _install_tool(node, name):
+    if name in ZHCP:
+        up = '../' * (ZHCP[name].count('/') + 1)
+        _link(node, '%s/%s' % (ZHCP[name], name), up + CLIENT)
+        if name not in ALSO_BY_NAME:
+            return
+    _link(node, 'usr/sbin/' + name, '../libexec/zvm-tool')
+    if name in IN_BIN:
+        _link(node, 'usr/bin/' + name, '../libexec/zvm-tool')
 
 
 def prepare(node):

@@ -114,7 +114,7 @@ for word; do
     case $word in
     -m | -p | -i | --machine) value=s390x ;;
     -n | --nodename) read -r value < "$ZVM_ROOT/etc/hostname" ;;
-    -r | --kernel-release) value=5.14.0-427.13.1.el9_4.s390x ;;
+    -r | --kernel-release) value=@KERNEL@ ;;
     -o) value=GNU/Linux ;;
     *) value=Linux ;;
     esac
@@ -125,6 +125,26 @@ echo "$out"
 
 _HOSTNAME = '''#!/bin/sh
 cat "$ZVM_ROOT/etc/hostname"
+'''
+
+# The agent's process: what it does is done in machine.iucv.
+IUCVSERV = '''#!/bin/sh
+case ${1:-} in
+--version) echo 0.0.0.1 ;;
+start | start-as-daemon) while :; do sleep 86400; done ;;
+*) echo "Usage: iucvserv [--version] [start] [start-as-daemon]"; exit 255 ;;
+esac
+'''
+IUCVSERD = '''[Unit]
+Description=IUCV agent
+After=local-fs.target
+
+[Service]
+Type=simple
+ExecStart=/usr/bin/iucvserv start
+
+[Install]
+WantedBy=multi-user.target
 '''
 
 SCRIPTS = {'dd': _DD, 'hostname': _HOSTNAME, 'id': _ID, 'sudo': _SUDO,

@@ -8,8 +8,10 @@ far as programs use them.
 from xcat_simulator.machine.tools import block
 from xcat_simulator.machine.tools import chccwdev
 from xcat_simulator.machine.tools import chzdev
+from xcat_simulator.machine.tools import iucv
 from xcat_simulator.machine.tools import lszdev
 from xcat_simulator.machine.tools import multipath
+from xcat_simulator.machine.tools import systemctl
 from xcat_simulator.machine.tools import udevadm
 from xcat_simulator.machine.tools import usage
 from xcat_simulator.machine.tools import zfcp
@@ -23,6 +25,7 @@ HANDLERS = {
     'chccwdev': chccwdev.chccwdev,
     'chzdev': chzdev.chzdev,
     'cio_ignore': chccwdev.cio_ignore,
+    'iucvclnt': iucv.iucvclnt,
     'lsblk': block.lsblk,
     'lsluns': zfcp.lsluns,
     'lszdev': lszdev.lszdev,
@@ -30,6 +33,7 @@ HANDLERS = {
     'multipath': multipath.multipath,
     'multipathd': multipath.multipathd,
     'smcli': zvm.smcli,
+    'systemctl': systemctl.systemctl,
     'udevadm': udevadm.udevadm,
     'vmcp': zvm.vmcp,
 }
