@@ -7,6 +7,8 @@ import threading
 import time
 import urllib.parse
 
+from xcat_simulator.mn import hop
+
 MASK = '***'
 SECRETS = frozenset(['password', 'pw', 'remotepasswd', 'passwd', 'secret',
                      'token'])
@@ -54,8 +56,11 @@ class Journal:
         self._entries = collections.deque(maxlen=MAX_ENTRIES)
         self._lock = threading.Lock()
 
-    def add(self, request, status, started, seconds, server='mn'):
-        """Note a finished request; `started` is seconds since the epoch."""
+    def add(self, request, status, started, seconds, server='mn', hops=0):
+        """Note a finished request; `started` is seconds since the epoch.
+
+        hops: ssh logins that the MN made for it.
+        """
         entry = {
             'server': server,
             'method': request.method,
@@ -64,6 +69,7 @@ class Journal:
             'status': status,
             'time': round(started, 6),
             'duration': round(seconds, 6),
+            'hops': hops,
         }
         with self._lock:
             self._entries.append(entry)
@@ -80,12 +86,13 @@ class Journal:
         """The application, each of its requests noted here."""
         def recorded(request):
             started, clock = time.time(), time.monotonic()
-            status = 500
+            status, hops = 500, hop.count()
             try:
                 response = application(request)
                 status = response.status
                 return response
             finally:
                 self.add(request, status, started,
-                         time.monotonic() - clock, server)
+                         time.monotonic() - clock, server,
+                         hop.count() - hops)
         return recorded

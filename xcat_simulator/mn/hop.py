@@ -44,6 +44,11 @@ def count():
     return getattr(_counted, 'hops', 0)
 
 
+def relative(command):
+    """The command with paths as they are from the node's folder."""
+    return PROGRAM.sub('', ROOTED.sub('', command))
+
+
 def ssh(linux, command):
     """Run a command by ssh in a node; linux: None when not reached.
 
@@ -52,10 +57,8 @@ def ssh(linux, command):
     _counted.hops = count() + 1
     if linux is None:
         return Answer(NO_SSH, '')
-    command = shell.in_double_quotes(command)
-    command = PROGRAM.sub('', ROOTED.sub('', command))
     try:
-        done = linux.run(command)
+        done = linux.run(relative(shell.in_double_quotes(command)))
     except model.NodeDown:
         return Answer(NO_SSH, '')
     return Answer(done.returncode % 256, done.stdout)
