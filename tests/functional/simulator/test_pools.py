@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The MN's commands on pools: what recordings do not show, hop by hop."""
 
+from concurrent import futures
 import os
 
 from tests.functional.simulator import base
@@ -85,6 +86,25 @@ class HopsTest(PoolCase):
         self.write('used,%s,%s,1G,,a,,' % (W1, LUN))
         self.change('--addzfcp2pool p free %s %s 1G' % (W1, OTHER))
         self.assertEqual([5], self.hops())
+
+
+class NoLockTest(PoolCase):
+
+    def test_requests_in_parallel_get_the_same_luns(self):
+        """All are told Done; on the real one 3 to 5 of 20 LUNs were given."""
+        self.write(*('free,%s,40%014d,1G,,,,' % (W1, number)
+                     for number in range(20)))
+        with futures.ThreadPoolExecutor(20) as pool:
+            told = list(pool.map(self.reserve, range(20)))
+        self.assertEqual([True] * 20,
+                         [text.endswith('was reserved... Done')
+                          for text in told])
+        given = [line for line in self.lines() if line[:4] != 'free']
+        self.assertTrue(0 < len(given) < 20, given)
+
+    def reserve(self, number):
+        return self.change('--reservezfcp p reserved v%d auto 1G'
+                           % number)[-1]
 
 
 class MultipathTest(PoolCase):
