@@ -352,3 +352,32 @@ class DownTest(PoolCase):
              'host1: (Error) FCP storage pool does not exist',
              'host1: Releasing FCP device... Failed'],
             self.change('--releasezfcp p %s %s' % (W1, LUN)))
+
+
+class SudoerTest(PoolCase):
+    """A management node whose hops log in as somebody who uses sudo."""
+
+    @staticmethod
+    def world():
+        return dict(PoolCase.world(), sudoer='nobody')
+
+    def test_it_works_as_with_root(self):
+        self.write()
+        self.change('--addzfcp2pool p free %s %s 1G' % (W1, LUN))
+        self.change('--reservezfcp p reserved v 0 1M %s %s' % (W1, LUN))
+        self.assertEqual(['reserved,%s,%s,1G,,v,0,' % (W1, LUN)],
+                         self.lines())
+        self.change('--removezfcpfrompool p %s %s' % (LUN, W1))
+        self.assertNotIn('p.conf', os.listdir(self.folder))
+
+    def test_messages_show_it(self):
+        self.assertEqual(
+            ['Node: host1 (Error) In inventoryHypervisor(), command to '
+             'zhcp1.example.com failed with return code 1 for: ssh '
+             'nobody@zhcp1.example.com "sudo cat /var/opt/zhcp/zfcp/q.conf"'],
+            self.show('--zfcppool', 'q', 'free'))
+
+    def test_adding_asks_whose_the_folder_is_and_takes_it(self):
+        self.write()
+        self.change('--addzfcp2pool p free %s %s 1G' % (W1, LUN))
+        self.assertEqual([7], self.hops())
