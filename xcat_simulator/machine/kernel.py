@@ -43,11 +43,16 @@ class Kernel:
         self._started = time.monotonic()
 
     def start(self, lun_scan):
-        """Make sys anew; no adapter is there yet."""
-        self.lun_scan = lun_scan
+        """Make sys anew; no adapter is there yet.
+
+        lun_scan: None for a kernel that neither scans nor has the parameter.
+        """
+        self.lun_scan = bool(lun_scan)
         self.tree.reset()
-        self.tree.make(os.path.dirname(LUN_SCAN), dif=0, dix=0,
-                       allow_lun_scan='Y' if lun_scan else 'N')
+        parameters = {'dif': 0, 'dix': 0}
+        if lun_scan is not None:
+            parameters['allow_lun_scan'] = 'Y' if lun_scan else 'N'
+        self.tree.make(os.path.dirname(LUN_SCAN), **parameters)
         self._watches = [self._watch(os.path.dirname(LUN_SCAN),
                                      self._parameter_written)]
 
@@ -152,8 +157,7 @@ class Kernel:
         for sd in adapter.disks():
             self._node.engine.unwatch(sd.watch)
         for port in adapter.ports.values():
-            adapter.fifos += port.fifos
-            port.fifos = []
+            self._forget_port(port)
         for fifo in adapter.fifos:
             fifo.close()
         adapter.fifos = []
@@ -170,9 +174,12 @@ class Kernel:
                 self._add_port(adapter, wwpn)
 
     def _add_port(self, adapter, wwpn):
-        port = zfcp.Port(adapter, wwpn, len(adapter.ports))
+        port = zfcp.Port(adapter, wwpn, 1 + max(
+            (other.target for other in adapter.ports.values()), default=-1))
         adapter.ports[wwpn] = port
         sysfs.make_port(self.tree, port)
+        port.watch = self._watch(
+            port.path, lambda name: self._port_written(port, name))
         port.fifos = [
             self._fifo(port.path + '/unit_add',
                        lambda text: self._unit_written(port, text, True)),
@@ -191,6 +198,27 @@ class Kernel:
         for sd in list(port.disks.values()):
             self.delete(sd, opened)
         sysfs.remove_rport(self.tree, port)
+
+    def port_remove(self, adapter, wwpn):
+        """Returns whether it was removed: not one with units or disks."""
+        port = adapter.ports.get(wwpn)
+        if port is None or port.units or port.disks:
+            self.log('zfcp %s: port 0x%s: %s', adapter.bus_id, wwpn,
+                     'no such port' if port is None else 'in use')
+            return False
+        if adapter.online:
+            sysfs.remove_rport(self.tree, port)
+        self._forget_port(port)
+        del adapter.ports[wwpn]
+        self.tree.remove(port.path)
+        return True
+
+    def _forget_port(self, port):
+        for watch in [port.watch] + [u.watch for u in port.units.values()]:
+            self._node.engine.unwatch(watch)
+        for fifo in port.fifos:
+            fifo.close()
+        port.fifos = []
 
     def rescan(self, adapter):
         """Look for ports and LUNs again (port_rescan, scan)."""
@@ -219,6 +247,9 @@ class Kernel:
             return False
         unit = port.units[lun] = zfcp.Unit(lun)
         sysfs.make_unit(self.tree, port, unit)
+        unit.watch = self._watch(
+            '%s/0x%s' % (port.path, lun),
+            lambda name: self._unit_recovers(port, unit, name))
         self._probe(port, unit)
         return True
 
@@ -230,7 +261,7 @@ class Kernel:
             return False
         if lun in port.disks:
             self.delete(port.disks[lun])
-        del port.units[lun]
+        self._node.engine.unwatch(port.units.pop(lun).watch)
         self.tree.remove('%s/0x%s' % (port.path, lun))
         return True
 
@@ -257,7 +288,7 @@ class Kernel:
         used = {sd.index for sd in self.disks()}
         index = next(i for i in itertools.count() if i not in used)
         sd = port.disks[lun] = zfcp.ScsiDevice(port, lun, disk, index)
-        sysfs.make_disk(self.tree, sd)
+        sysfs.make_disk(self.tree, sd, self._node.distro.wwid)
         sd.watch = self._watch(
             sd.path, lambda name: self._disk_written(sd, name))
         self.log('sd %s: [%s] Attached SCSI disk', sd.hctl, sd.name)
@@ -289,6 +320,8 @@ class Kernel:
                 for sd in adapter.disks()]
 
     def set_lun_scan(self, enabled):
+        if not os.path.exists(self.tree.full(LUN_SCAN)):
+            return
         self.lun_scan = enabled
         self.tree.change(LUN_SCAN, 'Y' if enabled else 'N')
 
@@ -342,6 +375,24 @@ class Kernel:
             self.tree.change(adapter.path + '/online', int(adapter.online))
         elif name in ('port_rescan', 'failed'):
             self.rescan(adapter)
+            self.tree.change(adapter.path + '/failed', 0)
+        elif name == 'port_remove':
+            wwpn = self.tree.read(adapter.path + '/port_remove').lower()
+            self.port_remove(adapter, wwpn.removeprefix('0x'))
+        elif name == 'uevent':
+            if self.tree.read(adapter.path + '/uevent').startswith('add'):
+                self._node.adapter_event(adapter)
+
+    def _port_written(self, port, name):
+        """A write to `failed` makes zfcp recover the port."""
+        if name == 'failed' and port.adapter.online:
+            self._scan(port)
+            self.tree.change(port.path + '/failed', 0)
+
+    def _unit_recovers(self, port, unit, name):
+        if name == 'failed' and port.units.get(unit.lun) is unit:
+            unit.failed = None
+            self._probe(port, unit)
 
     def _unit_written(self, port, text, add):
         if _SEVERAL.fullmatch(text):

@@ -74,7 +74,8 @@ class Linux:
         self.kernel = kernel.Kernel(self)
         self.udev = udev.Udev(self, options.udev_delay)
         self.multipath = multipath.Multipath(self, options.multipath)
-        self.persistent = persistent.Persistent(self.folder)
+        self.persistent = persistent.Persistent(
+            self.folder, self.distro.zfcp_conf)
         self.iucv = iucv.Agent(self)
         self._keeper = None
         self._server = None
@@ -97,12 +98,13 @@ class Linux:
                 return
             process.kill_all(self.folder)  # left by a simulator that died
             self.boot_id = str(uuid.uuid4())
-            scan = self.persistent.parameter('allow_lun_scan')
-            self.kernel.start(self.options.lun_scan if scan is None
-                              else scan[:1] in 'Yy1')
+            self.kernel.start(self._scan_at_boot())
             self.udev.reset()
             self.multipath.reset()
             self.blacklist = cio.Blacklist(self.options.cio_ignore)
+            # What is configured is taken from the list early.
+            for bus_id in self.persistent.every_host():
+                self.blacklist.write('free ' + bus_id)
             rootfs.prepare(self)
             self.running = True
             self._server = toolserver.ToolServer(self)
@@ -113,6 +115,12 @@ class Linux:
                 self.kernel.appear(virtual, device)
             if rootfs.is_enabled(self, 'iucvserd'):
                 self.iucv.start()
+
+    def _scan_at_boot(self):
+        if not self.distro.scan_parameter:
+            return None
+        kept = self.persistent.parameter('allow_lun_scan')
+        return self.options.lun_scan if kept is None else kept[:1] in 'Yy1'
 
     def shutdown(self):
         """Stop: processes are killed, sys and disks vanish."""
@@ -204,9 +212,25 @@ class Linux:
     # What the kernel tells: udev's rules act on it.
 
     def adapter_added(self, adapter):
-        settings = self.persistent.hosts().get(adapter.bus_id)
+        settings = self.persistent.every_host().get(adapter.bus_id)
         if settings is not None and settings.get('online') == '1':
             self.udev.later(lambda: self._online(adapter))
+
+    def adapter_event(self, adapter):
+        """An add event again, as `echo add > uevent` makes it."""
+        self.adapter_added(adapter)
+        self.udev.later(self.do_zfcp_conf)
+
+    def do_zfcp_conf(self):
+        """Set online and add what zfcp.conf lists, where it counts."""
+        for bus_id, wwpn, lun in self.persistent.conf():
+            adapter = self.kernel.adapters.get(bus_id)
+            if adapter is None:
+                continue
+            self.kernel.set_online(adapter, True)
+            port = adapter.ports.get(wwpn)
+            if port is not None:
+                self._add_units(port, [lun])
 
     def _online(self, adapter):
         if self.kernel.adapters.get(adapter.bus_id) is adapter:
@@ -214,7 +238,7 @@ class Linux:
 
     def port_added(self, port):
         here = (port.adapter.bus_id, port.wwpn)
-        luns = sorted(lun for *where, lun in self.persistent.luns()
+        luns = sorted(lun for *where, lun in self.persistent.every_lun()
                       if tuple(where) == here and lun not in port.units)
         if luns:
             self.udev.later(lambda: self._add_units(port, luns))

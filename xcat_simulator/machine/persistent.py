@@ -1,10 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Persistent device configuration: the files that chzdev writes.
+"""Persistent device configuration: files that act when a device appears.
 
-etc/udev/rules.d/41-zfcp-host-<bus id>.rules and 41-zfcp-lun-<bus id>:0x<WWPN>
-:0x<LUN>.rules act when the device or the port appears; the modprobe file
-sets module parameters at boot. Where there is no chzdev, etc/zfcp.conf
-("bus id, WWPN, LUN" a line; RHEL) is read instead.
+chzdev writes etc/udev/rules.d/41-zfcp-host-<bus id>.rules and 41-zfcp-lun-
+<bus id>:0x<WWPN>:0x<LUN>.rules, and knows no others. SUSE's older tools write
+51-zfcp-<bus id>.rules with a line for each LUN. udev acts on every file of
+that folder, whoever wrote it: a host's rule sets its device online, a LUN's
+adds the unit when its port appears.
+
+Red Hat up to release 9 has etc/zfcp.conf: "bus id, WWPN, LUN" a line, or a
+bus id alone. Each add event of an FCP device does all its lines.
+
+The modprobe file sets module parameters at boot.
 """
 import os
 import re
@@ -39,23 +45,37 @@ GOTO="end_zfcp_lun_{id}"
 
 LABEL="end_zfcp_lun_{id}"
 '''
-_ATTRIBUTE = re.compile(r'^ATTR\{\[ccw/([0-9a-f.]+)\](\w+)\}="([^"]*)"', re.M)
-_UNIT = re.compile(r'^ATTR\{\[ccw/([0-9a-f.]+)\]0x([0-9a-f]{16})/unit_add\}='
-                   r'"0x([0-9a-f]{16})"', re.M)
-_OLD = re.compile(r'^\s*([0-9a-f.]+)\s+0x([0-9a-f]{16})\s+0x([0-9a-f]{16})',
-                  re.M | re.I)
+_SUSE_HOST = '''# Configure zFCP device at {id}
+ACTION=="add", SUBSYSTEM=="ccw", KERNEL=="{id}", \
+IMPORT{{program}}="collect {id} %k {id} zfcp"
+ACTION=="add", SUBSYSTEM=="drivers", KERNEL=="zfcp", \
+IMPORT{{program}}="collect {id} %k {id} zfcp"
+ACTION=="add", ENV{{COLLECT_{id}}}=="0", ATTR{{[ccw/{id}]online}}="1"
+'''
+_SUSE_LUN = '''ACTION=="add", KERNEL=="rport-*", \
+ATTR{{port_name}}=="0x{wwpn}", SUBSYSTEMS=="ccw", KERNELS=="{id}", \
+ATTR{{[ccw/{id}]0x{wwpn}/unit_add}}="0x{lun}"
+'''
+# A comment line is no rule; "==" compares, "=" sets.
+_ATTRIBUTE = re.compile(r'^[^#\n]*ATTR\{\[ccw/([0-9a-f.]+)\](\w+)\}="([^"]*)"',
+                        re.M)
+_UNIT = re.compile(r'^[^#\n]*ATTR\{\[ccw/([0-9a-f.]+)\]0x([0-9a-f]{16})/'
+                   r'unit_add\}="0x([0-9a-f]{16})"', re.M)
+_BUS_ID = re.compile(r'[0-9a-f]\.[0-9a-f]\.[0-9a-f]{4}$')
+_HEX16 = re.compile(r'0x([0-9a-f]{16})$')
 
 
 class Persistent:
     """Reads and writes these files below a node's folder."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, zfcp_conf=False):
         self._folder = folder
+        self._zfcp_conf = zfcp_conf
 
     def _full(self, *parts):
         return os.path.join(self._folder, *parts)
 
-    def _texts(self, prefix):
+    def _texts(self, prefix=''):
         try:
             names = sorted(os.listdir(self._full(RULES)))
         except OSError:
@@ -65,26 +85,60 @@ class Persistent:
                 yield _read(self._full(RULES, name))
 
     def hosts(self):
-        """{bus id: {attribute: value}} of the configured FCP devices."""
-        found = {}
-        for text in self._texts('41-zfcp-host-'):
-            for bus_id, name, value in _ATTRIBUTE.findall(text):
-                found.setdefault(bus_id, {})[name] = value
-        for bus_id, _wwpn, _lun in _OLD.findall(self._old()):
-            found.setdefault(bus_id, {'online': '1'})
-        return found
+        """{bus id: {attribute: value}} of chzdev's FCP devices."""
+        return self._hosts('41-zfcp-host-')
 
     def luns(self):
-        """Set of (bus id, WWPN, LUN) that are configured."""
-        found = set()
-        for text in self._texts('41-zfcp-lun-'):
-            found.update(_UNIT.findall(text))
-        found.update((b.lower(), w.lower(), n.lower())
-                     for b, w, n in _OLD.findall(self._old()))
+        """Set of (bus id, WWPN, LUN) of chzdev's LUNs."""
+        return self._luns('41-zfcp-lun-')
+
+    def _hosts(self, prefix=''):
+        found = {}
+        for text in self._texts(prefix):
+            for bus_id, name, value in _ATTRIBUTE.findall(text):
+                found.setdefault(bus_id, {})[name] = value
         return found
 
-    def _old(self):
-        return _read(self._full(ZFCP_CONF))
+    def _luns(self, prefix=''):
+        found = set()
+        for text in self._texts(prefix):
+            found.update(_UNIT.findall(text))
+        return found
+
+    def every_host(self):
+        """As `hosts`, of all that acts when a device appears."""
+        found = self._hosts()
+        for bus_id, _wwpn, _lun in self.conf():
+            found.setdefault(bus_id, {})['online'] = '1'
+        return found
+
+    def every_lun(self):
+        """As `luns`, of all that acts when a port appears."""
+        return self._luns() | {line for line in self.conf() if line[1]}
+
+    def conf(self):
+        """The lines of zfcp.conf: (bus id, WWPN or None, LUN or None)."""
+        if not self._zfcp_conf:
+            return []
+        lines = (_conf_line(line.lower().split()) for line in
+                 _read(self._full(ZFCP_CONF)).splitlines())
+        return [line for line in lines if line]
+
+    def write_suse_host(self, bus_id, online):
+        """The rule of SUSE's zfcp_host_configure; without LUNs at first."""
+        path = self._full(RULES, '51-zfcp-%s.rules' % bus_id)
+        if not online:
+            return _unlink(path)
+        if not os.path.exists(path):
+            self._write(path, _SUSE_HOST.format(id=bus_id))
+        return True
+
+    def write_suse_lun(self, bus_id, wwpn, lun, online):
+        """The line of SUSE's zfcp_disk_configure for a LUN."""
+        path = self._full(RULES, '51-zfcp-%s.rules' % bus_id)
+        line = _SUSE_LUN.format(id=bus_id, wwpn=wwpn, lun=lun)
+        text = _read(path).replace(line, '')
+        self._write(path, text + line if online else text)
 
     def write_host(self, bus_id, settings):
         """settings: {attribute: value}, usually {'online': '1'}."""
@@ -148,6 +202,19 @@ class Persistent:
         os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(path, 'w') as rule:
             rule.write(text)
+
+
+def _conf_line(words):
+    """Of three words, of one, or of five as older releases had them."""
+    if not words or not _BUS_ID.match(words[0]):
+        return None
+    if len(words) == 1:
+        return words[0], None, None
+    pair = words[2:5:2] if len(words) >= 5 else words[1:3]
+    found = [_HEX16.match(word) for word in pair]
+    if len(found) != 2 or not all(found):
+        return None
+    return words[0], found[0].group(1), found[1].group(1)
 
 
 def _lun_id(bus_id, wwpn, lun):

@@ -2,9 +2,10 @@
 """The sys folder of a node: the kernel's state as files.
 
 Attributes that a program writes: `online`, `allow_lun_scan`, `delete`,
-`rescan` and `port_rescan` are regular files in watched folders; `unit_add`,
-`unit_remove` and `scan`, whose every write counts, are FIFOs that cannot be
-read ("Permission denied", as on Linux).
+`rescan`, `failed`, `uevent`, `port_remove` and `port_rescan` are regular
+files in watched folders; `unit_add`, `unit_remove` and `scan`, whose every
+write counts, are FIFOs that cannot be read ("Permission denied", as on
+Linux).
 """
 import os
 import shutil
@@ -100,7 +101,7 @@ class Tree:
 
 def make_adapter(tree, adapter):
     tree.make(adapter.path, online=0, failed=0, cmb_enable=0, port_rescan='',
-              port_remove='')
+              port_remove='', uevent='DRIVER=zfcp')
     tree.show(adapter.path, cutype='1731/03', devtype='1732/03',
               availability='good', in_recovery=0, status='0x00000000',
               modalias='ccw:t1731m03dt1732dm03')
@@ -170,16 +171,20 @@ def make_unit(tree, port, unit):
               access_shared=0, status='0x54000000')
 
 
-def make_disk(tree, sd):
-    """The SCSI device, its block device and all links to them."""
+def make_disk(tree, sd, wwid=True):
+    """The SCSI device, its block device and all links to them.
+
+    wwid: False for a kernel that does not show it.
+    """
     disk, path = sd.disk, sd.path
     tree.make(path, state='running', delete='', rescan='', timeout=30,
               queue_depth=32)
     tree.show(path, vendor='IBM', model='2107900', rev='.278', type=0,
               hba_id=sd.port.adapter.bus_id,
               wwpn='0x' + sd.port.wwpn, fcp_lun='0x' + sd.lun,
-              wwid='naa.' + disk.wwid, zfcp_failed=0, zfcp_in_recovery=0,
-              vpd_pg83=_page83(disk.wwid))
+              zfcp_failed=0, zfcp_in_recovery=0, zfcp_access_denied=0,
+              **({'wwid': 'naa.' + disk.wwid,
+                  'vpd_pg83': _page83(disk.wwid)} if wwid else {}))
     block = '%s/block/%s' % (path, sd.name)
     make_block(tree, block, disk.size, sd.number)
     tree.link(block + '/device', path)

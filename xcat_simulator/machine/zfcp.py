@@ -71,6 +71,7 @@ class Unit:
 
     lun: str
     failed: bool = True
+    watch: int | None = None
 
 
 @dataclasses.dataclass(eq=False)
@@ -82,6 +83,7 @@ class Port:
     target: int
     units: dict = dataclasses.field(default_factory=dict)
     disks: dict = dataclasses.field(default_factory=dict)
+    watch: int | None = None
     fifos: list = dataclasses.field(default_factory=list)
 
     @property

@@ -8,6 +8,7 @@ far as programs use them.
 from xcat_simulator.machine.tools import block
 from xcat_simulator.machine.tools import chccwdev
 from xcat_simulator.machine.tools import chzdev
+from xcat_simulator.machine.tools import configure
 from xcat_simulator.machine.tools import iucv
 from xcat_simulator.machine.tools import lszdev
 from xcat_simulator.machine.tools import multipath
@@ -30,13 +31,19 @@ HANDLERS = {
     'lsluns': zfcp.lsluns,
     'lszdev': lszdev.lszdev,
     'lszfcp': zfcp.lszfcp,
+    'modprobe': configure.modprobe,
     'multipath': multipath.multipath,
     'multipathd': multipath.multipathd,
     'smcli': zvm.smcli,
     'systemctl': systemctl.systemctl,
     'udevadm': udevadm.udevadm,
     'vmcp': zvm.vmcp,
+    'zfcp_cio_free': configure.zfcp_cio_free,
+    'zfcp_disk_configure': configure.zfcp_disk_configure,
+    'zfcp_host_configure': configure.zfcp_host_configure,
+    'zfcpconf.sh': configure.zfcpconf,
 }
 ROOT_ONLY = frozenset(('blkdiscard', 'blockdev', 'chccwdev', 'chzdev',
                        'cio_ignore', 'multipath', 'multipathd', 'smcli',
-                       'vmcp'))
+                       'vmcp', 'zfcp_cio_free', 'zfcp_disk_configure',
+                       'zfcp_host_configure', 'zfcpconf.sh'))
