@@ -75,6 +75,27 @@ class NodeTable:
             return next((dict(row) for row in self._rows
                          if row['node'] == name), {})
 
+    def set_column(self, name, column, value):
+        """Set a column of a name's row of the zvm table; '' empties it.
+
+        A name without a row gets one, whether it is a node or not.
+        """
+        with self.lock:
+            row = next((row for row in self._rows if row['node'] == name),
+                       None)
+            if row is None:
+                row = {'node': name}
+                self._rows.append(row)
+            row[column] = value
+            if column in IN_TABLE and name in self._definitions:
+                self._definitions[name][column] = value
+
+    def definitions(self):
+        """{node: its attributes}, in the order of their definition."""
+        with self.lock:
+            return {name: dict(attributes) for name, attributes
+                    in self._definitions.items()}
+
     def expand(self, noderange):
         """The nodes of a noderange, sorted: names and groups, joined by ,.
 

@@ -4,6 +4,7 @@
 import os
 
 from xcat_simulator import build
+from xcat_simulator.mn import local
 from xcat_simulator import nodes
 
 POOLS = 'var/opt/zhcp/zfcp'
@@ -68,6 +69,7 @@ class World:
         self.sudoer = spec.sudoer
         self.users = dict(spec.users)
         self.nodes = _node_table(spec)
+        self.local = local.Local(local.hosts(self.nodes.definitions()))
         self.hosts = {}
         disks = build.Disks(os.path.join(folder, 'luns'), spec.lpars)
         try:
@@ -102,11 +104,12 @@ class World:
             if name == host.zhcp_hostname:
                 return host.zhcp.linux if host.reachable else None
         host, guest = self.host_of(name), self.machine_of(name)
-        if guest is None or guest.power != 'on':
+        if guest is None or guest.power != 'on' or guest.linux is None:
             return None
         if guest is host.zhcp and not host.reachable:
             return None
-        return guest.linux
+        known = self.local.resolves(name) and guest.linux.options.ssh
+        return guest.linux if known else None
 
     def stop(self):
         """End whatever runs in the Linux systems."""

@@ -16,7 +16,7 @@ from xcat_simulator.mn import shell
 BIN = '/opt/zhcp/bin'
 POOLS = '/var/opt/zhcp/zfcp'
 NO_SSH = 255
-FOLDERS = 'var|opt|etc|sys|dev|proc|tmp|root|mnt|install'
+FOLDERS = 'var|opt|etc|sys|dev(?!/null)|proc|tmp|root|mnt|install'
 # A node's folder is where its commands start: /etc/x is etc/x there, and
 # programs are found by name.
 ROOTED = re.compile(r'(?<![\w./*$-])/(?=(?:%s)/)' % FOLDERS)

@@ -16,7 +16,12 @@ def error(text, **more):
 
 
 def line(text):
-    """What zvm.pm prints: an error when the text looks like one."""
+    """What zvm.pm prints: an error when the text looks like one.
+
+    What is an element already stays as it is.
+    """
+    if isinstance(text, dict):
+        return text
     return error(text) if ERROR.search(text) else info(text)
 
 
