@@ -54,6 +54,26 @@ def set_loaddev(entry, portname, lun, scp_type='', scp_data=''):
     return _ended(entry) + '\n'.join(lines) + '\n'
 
 
+def definitions(entry, keywords):
+    """Statements as Image_Definition_Query_DM has them; NICDEF alone.
+
+    NICDEF 0600 TYPE QDIO LAN SYSTEM VSW1 is
+    NICDEF=VDEV=0600 TYPE=QDIO LAN=SYSTEM SWITCHNAME=VSW1
+    """
+    found = []
+    for words in map(str.split, entry.splitlines()):
+        if words[:1] != ['NICDEF'] or 'NICDEF' not in keywords:
+            continue
+        pairs = ['VDEV=' + ''.join(words[1:2])]
+        rest = iter(words[2:])
+        for word in rest:
+            pairs.append('%s=%s' % (word.upper(), next(rest, '')))
+            if pairs[-1] == 'LAN=SYSTEM':
+                pairs.append('SWITCHNAME=' + next(rest, ''))
+        found.append('NICDEF=' + ' '.join(pairs))
+    return '\n'.join(found)
+
+
 def _without(entry, keep):
     return ''.join(line for line in entry.splitlines(True) if keep(line))
 

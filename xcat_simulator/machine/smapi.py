@@ -40,7 +40,9 @@ class Smapi:
         handler = getattr(self, '_' + function.lower(), None)
         if handler is None:
             return model.Result(900, 12, 'Unknown function: %s\n' % function)
-        title = TITLES.get(function, '') % {'user': userid, **arguments}
+        title = TITLES.get(function, '') % {
+            'user': userid, 'action': 'Halting' if arguments.get(
+                'PAUSE') == 'YES' else 'Resuming', **arguments}
         try:
             if function in self._failures:
                 raise Refused(*self._failures[function])
@@ -139,6 +141,28 @@ class Smapi:
     def _image_deactivate(self, userid, **_ignored):
         self._running(userid).power_off()
 
+    def _image_pause(self, userid, **_ignored):
+        self._running(userid)
+
+    def _image_lock_dm(self, userid, **_ignored):
+        self._guest(userid)
+
+    _image_unlock_dm = _image_lock_dm
+
+    def _image_replace_dm(self, userid, text='', **_ignored):
+        self._guest(userid).directory = text
+
+    def _image_delete_dm(self, userid, **_ignored):
+        self._guest(userid)
+        self._lpar.delete(userid)
+
+    def _image_definition_query_dm(self, userid, **keywords):
+        return directory.definitions(self._guest(userid).directory,
+                                     set(keywords)) + '\n'
+
+    def _virtual_network_vswitch_set_extended(self, userid, **_ignored):
+        """No network is imitated: a grant can always be taken back."""
+
 
 _ENTRY = "%(user)s's directory entry..."
 _ACTIVE = "%(user)s's active configuration..."
@@ -148,9 +172,16 @@ TITLES = {
     'Image_Device_Undedicate_DM': 'Deleting dedicated device from ' + _ENTRY,
     'Image_Device_Undedicate': 'Deleting dedicated device from ' + _ACTIVE,
     'Image_IPL_Set_DM': 'Adding IPL statement to ' + _ENTRY,
-    'Image_IPL_Delete_DM': 'Removing IPL statement from ' + _ENTRY,
+    'Image_IPL_Delete_DM': 'Deleting IPL statement from ' + _ENTRY,
     'Image_SCSI_Characteristics_Define_DM':
-        'Defining SCSI characteristics of ' + _ENTRY,
+        'Defining location of program to be loaded...',
     'Image_Activate': 'Activating %(user)s...',
-    'Image_Deactivate': 'Deactivating %(user)s...',
+    'Image_Deactivate': 'Stopping %(user)s...',
+    'Image_Delete_DM': 'Deleting %(user)s from the directory...',
+    'Image_Lock_DM': "Locking virtual image's directory entry %(user)s...",
+    'Image_Unlock_DM': 'Unlocking ' + _ENTRY,
+    'Image_Replace_DM': 'Replacing ' + _ENTRY,
+    'Image_Pause': '%(action)s processing on %(user)s...',
+    'Virtual_Network_Vswitch_Set_Extended':
+        'Changing the configuration of a virtual switch...',
 }

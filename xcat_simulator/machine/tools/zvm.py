@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """vmcp and smcli: the ways from Linux to CP and to SMAPI."""
+import os
+
 from xcat_simulator.machine.tools import usage
 
 # smcli's letters, where a function takes more than -T, -v, -r and -R.
@@ -61,6 +63,17 @@ def smcli(node, request):
     if userid is None or lacking:
         return 1, '\nERROR: Missing required options\n', ''
     arguments = {name: value for name, value in given.items()
-                 if not name.startswith('-')}
+                 if name and not name.startswith('-')}
+    if '-f' in given and function == 'Image_Replace_DM':
+        try:
+            arguments['text'] = _text(node, request, given['-f'])
+        except OSError:
+            return 2, '\nERROR: Failed to open file %s\n' % given['-f'], ''
     answer = node.vm.lpar.smapi(function, userid, **arguments)
     return int(answer.rc != 0), answer.text, ''
+
+
+def _text(node, request, path):
+    """The text of a file that a command names."""
+    path = os.path.join(request.folder, path)
+    return node.read_file(path, request.root)[0].decode('utf-8', 'replace')
