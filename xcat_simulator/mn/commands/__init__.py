@@ -6,6 +6,7 @@ from xcat_simulator.mn.commands import dsh
 from xcat_simulator.mn.commands import guest
 from xcat_simulator.mn.commands import hypervisor
 from xcat_simulator.mn.commands import power
+from xcat_simulator.mn.commands import removal
 
 HANDLERS = {
     'chhypervisor': hypervisor.chhypervisor,
@@ -17,6 +18,7 @@ HANDLERS = {
     'mkdef': definitions.mkdef,
     'rinv': hypervisor.rinv,
     'rmdef': definitions.rmdef,
+    'rmvm': removal.rmvm,
     'rpower': power.rpower,
     'tabdump': definitions.tabdump,
     'xdsh': dsh.xdsh,

@@ -90,6 +90,7 @@ def mkdef(world, options, pairs):
         if problem:
             answer.append(reply.error(problem))
         elif world.nodes.define(name, attributes):
+            world.local.learn(name)
             made += 1
         else:
             answer.append({'warning': [EXISTS % name]})

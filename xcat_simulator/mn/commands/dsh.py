@@ -12,6 +12,8 @@ import subprocess
 
 from xcat_simulator import machine
 from xcat_simulator.machine import model
+from xcat_simulator.mn import onvm
+from xcat_simulator.mn import reach
 from xcat_simulator.mn import reply
 
 SHORT = 'f:l:o:r:i:t:E:I:S:X:ehmqsvzBcKLQTV'
@@ -53,14 +55,13 @@ def xdsh(world, command):
 def execcmdonvm(world, command):
     """Runs the first string on each node and tells nothing about it."""
     for node in command.nodes:
-        if not _unreachable(world, node) and command.args:
-            _run(world, node, command.args[0], None)
+        onvm.Guest(world, node).execute(''.join(command.args[:1]))
     return []
 
 
 def _one(world, node, text, timeout):
     """The elements of one node, and whether it failed."""
-    problem = _unreachable(world, node)
+    problem = reach.refusal(world, node)
     if problem:
         return [_stderr(node, problem + '\n')], True
     text = re.sub(r';\Z', '', text.rstrip())
@@ -132,18 +133,3 @@ def _stderr(node, text):
     whole = text[:text.rfind('\n')]
     return {'error': _blocks(node, whole), 'errorcode': ['0'],
             'NoErrorPrefix': ['1']}
-
-
-def _unreachable(world, node):
-    """What ssh says when it cannot log in to the node; None when it can."""
-    host = world.host_of(node)
-    if host is not None and node == host.name:
-        return 'ssh: connect to host %s port 22: Connection refused' % node
-    guest = world.machine_of(node)
-    if guest is None:
-        return ('ssh: Could not resolve hostname %s: Name or service not '
-                'known' % node)
-    down = guest is host.zhcp and not host.zhcp_up
-    if down or guest.power != 'on' or guest.linux is None:
-        return 'ssh: connect to host %s port 22: No route to host' % node
-    return None
