@@ -49,10 +49,14 @@ def validate(name, value):
 
     Raises WorldError with all that is wrong, sorted.
     """
-    problems = set(_no_json(name, value, ()))
-    if not problems:
-        problems = {problem for error in _validator(name).iter_errors(value)
-                    for problem in _problems(name, error)}
+    try:
+        problems = set(_no_json(name, value, ()))
+        if not problems:
+            problems = {
+                problem for error in _validator(name).iter_errors(value)
+                for problem in _problems(name, error)}
+    except RecursionError as e:
+        raise WorldError(name, 'is nested too deeply') from e
     if problems:
         first, *more = sorted(problems)
         raise WorldError(*first, *more)

@@ -11,23 +11,21 @@ from xcat_simulator import checks
 from xcat_simulator.machine import model
 from xcat_simulator import recording
 from xcat_simulator import simulator
+from xcat_simulator import summary
 from xcat_simulator import worldfile
 
 
 def main(argv=None):
     """Run the command; returns its exit status."""
     args = _parser().parse_args(argv)
-    stopped = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopped.set())
     try:
-        spec = _spec(args)
-        served = simulator.Simulator(spec, args.dir, args.port, args.listen)
-    except (checks.WorldError, simulator.FolderError,
-            model.MachineError, OSError) as e:
+        return args.run(args)
+    except checks.WorldError as e:
+        for key, rule in e.problems:
+            print('zvm-simulator: %s: %s' % (key, rule), file=sys.stderr)
+    except (simulator.FolderError, model.MachineError, OSError) as e:
         print('zvm-simulator: %s' % e, file=sys.stderr)
-        return 1
-    return _serve(served, args, stopped)
+    return 1
 
 
 def _parser():
@@ -37,6 +35,7 @@ def _parser():
                     'and guests.')
     commands = parser.add_subparsers(dest='command', required=True)
     serve = commands.add_parser('serve', help='serve a world until stopped')
+    serve.set_defaults(run=_serve)
     source = serve.add_mutually_exclusive_group(required=True)
     source.add_argument('--world', metavar='FILE',
                         help='world file (YAML)')
@@ -51,6 +50,19 @@ def _parser():
                        default=simulator.LOOPBACK,
                        help='another address than 127.0.0.1; then with a '
                             'generated password')
+    check = commands.add_parser(
+        'check', help='tell what is wrong with a world, or what is in it')
+    check.set_defaults(run=_check)
+    source = check.add_mutually_exclusive_group(required=True)
+    source.add_argument('world', metavar='FILE', nargs='?',
+                        help='world file (YAML)')
+    source.add_argument('--initial', metavar='FILE',
+                        help="a recorded scenario's initial object (JSON)")
+    schema = commands.add_parser(
+        'schema', help='print the JSON Schema of a world file')
+    schema.set_defaults(run=_schema)
+    schema.add_argument('--initial', action='store_true',
+                        help="that of a recording's initial object instead")
     return parser
 
 
@@ -66,22 +78,43 @@ def _spec(args):
     return recording.load(args.initial)
 
 
-def _serve(served, args, stopped):
+def _check(args):
+    for line in summary.lines(_spec(args)):
+        print(line)
+    return 0
+
+
+def _schema(args):
+    print(checks.schema_text('initial' if args.initial else 'world'), end='')
+    return 0
+
+
+def _serve(args):
+    stopped = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopped.set())
+    served = simulator.Simulator(_spec(args), args.dir, args.port,
+                                 args.listen)
     try:
         served.start()
-        print('zvm-simulator: serving https://%s:%d/xcatws, CA in %s' % (
-            args.listen, served.port, os.path.join(args.dir, 'ca.pem')),
-            flush=True)
-        for name, port in served.connectors.items():
-            print('zvm-simulator: cloud connector of %s: http://127.0.0.1:%d'
-                  % (name, port), flush=True)
-        if served.password:
-            print('zvm-simulator: password of every user: %s'
-                  % served.password, flush=True)
+        for line in _greeting(served, args):
+            print('zvm-simulator: ' + line, flush=True)
         stopped.wait()
     finally:
         served.stop()
     return 0
+
+
+def _greeting(served, args):
+    yield 'serving https://%s:%d/xcatws, CA in %s' % (
+        args.listen, served.port, os.path.join(args.dir, 'ca.pem'))
+    for name, port in served.connectors.items():
+        url = 'http://127.0.0.1:%d' % port
+        if port == served.port:
+            url = 'https://%s:%d' % (args.listen, port)
+        yield 'cloud connector of %s: %s' % (name, url)
+    if served.password:
+        yield 'password of every user: %s' % served.password
 
 
 if __name__ == '__main__':

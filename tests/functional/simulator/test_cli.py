@@ -17,6 +17,7 @@ import fixtures
 import testtools
 import yaml
 
+from tests import initials
 from tests import worlds
 from xcat_simulator import fixture
 
@@ -105,6 +106,67 @@ class ErrorTest(CommandCase):
             stream.write('data')
         self.assertIn('not empty', self.fails())
         self.assertEqual(['precious'], os.listdir(self.state))
+
+
+class CheckTest(CommandCase):
+    """`check` and `schema`, which serve nothing."""
+
+    def run_with(self, *arguments):
+        done = subprocess.run(COMMAND[:-1] + list(arguments),
+                              capture_output=True, text=True, timeout=60)
+        self.assertNotIn('Traceback', done.stderr)
+        return done
+
+    def test_a_good_world_is_told_in_short(self):
+        done = self.run_with('check', self.world)
+        self.assertEqual((0, ''), (done.returncode, done.stderr))
+        self.assertEqual("""\
+users: admin
+LPAR host1: zHCP zhcp1 (ZHCP1), 32 FCP devices, Cloud Connector on any free \
+port
+  pool zpool1: 10 LUNs, 12 GiB
+  guest guest1: LNX00001, on, rhel9
+  guest guest2: LNX00002, on, rhel9
+""", done.stdout)
+
+    def test_each_mistake_is_told_with_status_1(self):
+        world = worlds.small()
+        world['lpars']['host1']['colour'] = 'blue'
+        del world['lpars']['host1']['zhcp']['node']
+        done = self.run_with('check', self.write(world))
+        self.assertEqual((1, ''), (done.returncode, done.stdout))
+        self.assertEqual(
+            ['zvm-simulator: world.lpars.host1.colour: unknown key; known: '
+             'connector_port, fcp_devices, guests, pools, targets, zhcp',
+             'zvm-simulator: world.lpars.host1.zhcp.node: is missing'],
+            done.stderr.splitlines())
+
+    def test_an_initial_object_is_checked_too(self):
+        path = os.path.join(self.folder, 'initial.json')
+        with open(path, 'w') as stream:
+            json.dump(initials.plain(), stream)
+        done = self.run_with('check', '--initial', path)
+        self.assertEqual(0, done.returncode, done.stderr)
+        self.assertIn("Cloud Connector on the management node's port",
+                      done.stdout)
+        self.assertIn('  pool pool1: 2 LUNs, 20 GiB\n', done.stdout)
+
+        done = self.run_with('check', '--initial', self.world)
+        self.assertEqual(1, done.returncode)
+        self.assertIn('is not JSON', done.stderr)
+
+    def test_the_schemas_are_printed(self):
+        for arguments, title in (
+                ((), 'a world of zvm-simulator'),
+                (('--initial',), 'the initial object of a recording')):
+            done = self.run_with('schema', *arguments)
+            self.assertEqual(0, done.returncode)
+            self.assertEqual(title, json.loads(done.stdout)['title'])
+
+    def test_wrong_use_has_status_2(self):
+        for arguments in ((), ('check',), ('serve',), ('nosuch',),
+                          ('check', self.world, '--initial', self.world)):
+            self.assertEqual(2, self.run_with(*arguments).returncode)
 
 
 class RunTest(CommandCase):
