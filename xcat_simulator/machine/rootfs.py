@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What lies in a node's folder before anybody touched it."""
+import inspect
 import os
 
 from xcat_simulator.machine import confine
+from xcat_simulator.machine import copydisk
 from xcat_simulator.machine import distro
 from xcat_simulator.machine import iucv
 from xcat_simulator.machine import scripts
@@ -16,6 +18,7 @@ FOLDERS = ('boot', 'dev', 'etc/modprobe.d', 'etc/udev/rules.d', 'home', 'mnt',
            'var/lib', 'var/lock', 'var/log', 'var/opt', 'var/run', 'var/tmp')
 MERGED = ('bin', 'lib', 'sbin')
 CLIENT = 'usr/libexec/zvm-tool'
+COPYDISK = 'usr/libexec/copydisk'
 DD_FAILS = 'usr/libexec/dd.fails'
 POOLS = 'var/opt/zhcp/zfcp'
 # Where the zHCP's own tools are; smcli alone is also found by its name.
@@ -88,6 +91,8 @@ def install_tools(node):
     """The simulated tools, the scripts, and the host's programs."""
     program, _folders = confine.interpreter()
     _put(node, CLIENT, scripts.CLIENT.replace('@PYTHON@', program), 0o755)
+    _put(node, COPYDISK, '#!%s -IS\n%s' % (
+        program, inspect.getsource(copydisk)), 0o755)
     missing = set(node.options.missing) | node.distro.missing()
     if not node.zhcp:
         missing |= set(ZHCP)

@@ -39,7 +39,8 @@ posix._exit(int(code))
 
 # A block device is never truncated and ends at its size. A disk is a file
 # here: so dd is told not to truncate, and stopped at the end of the disk
-# ("File too large" where Linux says "No space left on device").
+# ("File too large" where Linux says "No space left on device"). A whole disk
+# is copied onto another by machine.copydisk, which knows of holes.
 _DD = '''#!/bin/sh
 if [ -e "$ZVM_ROOT/usr/libexec/dd.fails" ]; then
     echo "dd: error writing: Input/output error" >&2
@@ -47,16 +48,26 @@ if [ -e "$ZVM_ROOT/usr/libexec/dd.fails" ]; then
 fi
 real=/bin/dd
 [ -x "$real" ] || real=/usr/bin/dd
-out=
+in= out= bs=512 whole=1
 for word; do
     case $word in
+    if=*) in=${word#if=} ;;
     of=*) out=${word#of=} ;;
+    bs=*[!0-9]* | bs= | bs=0*) whole= ;;
+    bs=*) bs=${word#bs=} ;;
+    oflag=sync | oflag=dsync | oflag=direct | iflag=direct) ;;
+    conv=fsync | conv=fdatasync | conv=notrunc | status=*) ;;
+    *) whole= ;;
     esac
 done
 [ -n "$out" ] && out=$(readlink -f -- "$out")
 case $out in
 "$ZVM_ROOT"/dev/sd* | "$ZVM_ROOT"/dev/dm-*)
     if size=$(stat -c %s -- "$out" 2>/dev/null); then
+        case $whole$(readlink -f -- "$in" 2>/dev/null) in
+        1"$ZVM_ROOT"/dev/sd* | 1"$ZVM_ROOT"/dev/dm-*)
+            exec "$ZVM_ROOT/usr/libexec/copydisk" "$in" "$out" "$bs" ;;
+        esac
         trap '' XFSZ
         ulimit -f $((size / 512))
         exec "$real" "$@" conv=notrunc
