@@ -4,8 +4,36 @@
 import csv
 import threading
 
+ZVM = 'zvm'
 COLUMNS = ('node', 'hcp', 'userid', 'nodetype', 'parent', 'comments',
            'disable', 'discovered', 'status')
+# The tables whose rows are nodes, with their columns.
+TABLES = {
+    'hosts': ('node', 'ip', 'hostnames', 'otherinterfaces', 'comments',
+              'disable'),
+    'hypervisor': ('node', 'type', 'mgr', 'interface', 'netmap', 'defaultnet',
+                   'cluster', 'datacenter', 'preferdirect', 'comments',
+                   'disable'),
+    'nodehm': ('node', 'power', 'mgt', 'cons', 'termserver', 'termport',
+               'conserver', 'serialport', 'serialspeed', 'serialflow',
+               'getmac', 'cmdmapping', 'consoleondemand', 'consoleenabled',
+               'comments', 'disable'),
+    'nodelist': ('node', 'groups', 'status', 'statustime', 'appstatus',
+                 'appstatustime', 'primarysn', 'hidden', 'updatestatus',
+                 'updatestatustime', 'zonename', 'comments', 'disable'),
+    'nodetype': ('node', 'os', 'arch', 'profile', 'provmethod',
+                 'supportedarchs', 'nodetype', 'comments', 'disable'),
+    ZVM: COLUMNS}
+# Of other tables than zvm: column -> attribute of a definition. Of other
+# columns nothing is kept.
+ATTRIBUTES = {
+    'hosts': {'ip': 'ip', 'hostnames': 'hostnames',
+              'otherinterfaces': 'otherinterfaces'},
+    'hypervisor': {'type': 'hosttype'},
+    'nodehm': {'power': 'power', 'mgt': 'mgt', 'cons': 'cons'},
+    'nodelist': {'groups': 'groups', 'status': 'status'},
+    'nodetype': {'os': 'os', 'arch': 'arch', 'profile': 'profile',
+                 'provmethod': 'provmethod'}}
 # Attributes of a node definition that live in the zvm table.
 IN_TABLE = ('hcp', 'userid', 'nodetype', 'parent', 'discovered')
 
@@ -61,13 +89,46 @@ class NodeTable:
             self._rows = [row for row in self._rows if row['node'] != name]
             return True
 
-    def dump(self):
-        """The zvm table as tabdump prints it: a list of lines."""
+    def rows(self, table=ZVM):
+        """The rows of a table: {column: value}, without empty ones."""
         with self.lock:
-            rows = [dict(row) for row in self._rows]
-        return ['#' + ','.join(COLUMNS)] + [
-            ','.join(_quoted(row.get(column)) for column in COLUMNS)
-            for row in rows]
+            if table == ZVM:
+                return [dict(row) for row in self._rows]
+            known = ATTRIBUTES[table]
+            rows = [dict({column: attributes[name] for column, name
+                          in known.items() if attributes.get(name)},
+                         node=node)
+                    for node, attributes in self._definitions.items()]
+        return [row for row in rows if len(row) > 1]
+
+    def dump(self, table=ZVM):
+        """A table as tabdump prints it: a list of lines."""
+        columns = TABLES[table]
+        return ['#' + ','.join(columns)] + [
+            ','.join(_quoted(row.get(column)) for column in columns)
+            for row in self.rows(table)]
+
+    def change(self, table, name, values):
+        """Set columns of a name's row of a table: {column: value}."""
+        for column, value in values.items():
+            if table == ZVM:
+                self.set_column(name, column, value)
+            elif column in ATTRIBUTES[table]:
+                with self.lock:
+                    attributes = self._definitions.get(name, {})
+                    attributes[ATTRIBUTES[table][column]] = value
+
+    def drop(self, table, names):
+        """Remove the rows of these names from a table."""
+        with self.lock:
+            if table == ZVM:
+                self._rows = [row for row in self._rows
+                              if row['node'] not in names]
+            attributes = IN_TABLE if table == ZVM else ATTRIBUTES[
+                table].values()
+            for name in names:
+                for attribute in attributes:
+                    self._definitions.get(name, {}).pop(attribute, None)
 
     def row(self, name):
         """The columns of a name's row of the zvm table, {} without one."""

@@ -18,6 +18,8 @@ TYPES = {'json': 'application/json; charset=ISO-8859-1',
          'html': 'text/html; charset=ISO-8859-1'}
 FORMS = ('application/x-www-form-urlencoded', 'multipart/form-data')
 NO_ATTRIBUTE = 'No set attribute was supplied.'
+NO_CONDITION = ('The table and condition must be specified when adding, '
+                'changing or deleting an entry')
 NO_MAP = 'No Field and Value map was supplied.'
 BAD_RANGE = 'Invalid nodes and/or groups in noderange'
 # Sub-resource of a node: command of GET, and of PUT.
@@ -80,6 +82,13 @@ class Call:
                                       self.query.replace(';', '&').split('&'))
                 if urllib.parse.unquote_plus(key) == name]
 
+    def parameters(self, name):
+        """All values of a parameter of the query, split at & alone."""
+        return [urllib.parse.unquote_plus(value, errors='replace')
+                for key, equals, value in (pair.partition('=') for pair in
+                                           self.query.split('&'))
+                if key == name]
+
     def entries(self):
         """The body's list as strings; Crash when it is no JSON list."""
         try:
@@ -113,12 +122,32 @@ def _version(call):
 
 def _tables(call):
     if call.method == 'GET':
-        if call.fields('col'):
-            return daemon.Command('gettab')
-        return daemon.Command('tabdump', args=[call.node] if call.node else [])
+        column = call.fields('col')
+        if call.node is None or not column:
+            return daemon.Command('tabdump', args=call.path[1:2])
+        return daemon.Command('gettab', args=[
+            column[0] + '=' + ''.join(call.fields('value')[:1])] + [
+                '%s.%s' % (call.node, name)
+                for name in call.fields('attribute')])
     if call.method in ('PUT', 'PATCH'):
-        return daemon.Command('tabch')
+        return daemon.Command('tabch', args=_table_change(call))
     return _unsupported(call)
+
+
+def _table_change(call):
+    """tabch's words: a condition and values, or the body's list."""
+    condition = call.fields('condition')[:1]
+    entries = call.entries() if call.body and not condition else []
+    if call.body and not condition and not entries:
+        raise Refusal(400, NO_ATTRIBUTE)
+    if not entries and not (call.node and condition):
+        raise Refusal(400, NO_CONDITION)
+    if call.fields('delete'):
+        return ['-d'] + condition + call.path[1:2]
+    if condition:
+        return condition + ['%s.%s' % (call.node, value)
+                            for value in call.fields('value')]
+    return words(entries)
 
 
 def _hypervisor(call):
@@ -134,18 +163,50 @@ def _hypervisor(call):
 def _vms(call):
     if call.node is None:
         raise Refusal(400, BAD_RANGE)
-    if call.method == 'GET':
-        return daemon.Command('lsvm', call.node)
-    if call.method == 'POST':
-        return daemon.Command('mkvm', call.node)
-    if call.method == 'DELETE':
-        return daemon.Command('rmvm', call.node)
-    if call.method != 'PUT':
-        return _unsupported(call)
+    handler = {'GET': _list_vm, 'PUT': _change_vm, 'POST': _make_vm,
+               'DELETE': _remove_vm}.get(call.method, _unsupported)
+    command = handler(call)
+    # Always at the end: to many commands they are two words too many.
+    for name in ('objectid', 'requestid'):
+        command.args += [word for value in call.parameters(name)[:1]
+                         for word in ('--' + name, value)]
+    return command
+
+
+def _list_vm(call):
+    args = ['-a'] if call.fields('all') else []
+    for name, option, values in (
+            ('networknames', '--getnetworknames', None),
+            # xCAT reads the name of the network from another parameter.
+            ('network', '--getnetwork', 'getnetwork'),
+            ('diskpoolnames', '--diskpoolnames', None),
+            ('diskpool', '--diskpool', 'diskpool'),
+            ('checknics', '--checknics', 'checknics')):
+        if call.fields(name):
+            args += [option] + (call.fields(values) if values else [])
+    return daemon.Command('lsvm', call.node, args)
+
+
+def _change_vm(call):
     entries = call.entries() if call.body else []
     if not entries:
         raise Refusal(400, NO_MAP)
     return daemon.Command('chvm', call.node, words(entries))
+
+
+def _make_vm(call):
+    if not call.body:
+        raise Refusal(400, 'Invalid Parameters')
+    if not call.entries():
+        raise Refusal(400, NO_ATTRIBUTE)
+    return daemon.Command('mkvm', call.node)
+
+
+def _remove_vm(call):
+    return daemon.Command('rmvm', call.node, [
+        option for name, option in (('retain', '-r'),
+                                    ('service', '--service'))
+        if call.fields(name)])
 
 
 def _nodes(call):

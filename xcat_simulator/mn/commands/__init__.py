@@ -7,11 +7,13 @@ from xcat_simulator.mn.commands import guest
 from xcat_simulator.mn.commands import hypervisor
 from xcat_simulator.mn.commands import power
 from xcat_simulator.mn.commands import removal
+from xcat_simulator.mn.commands import tables
 
 HANDLERS = {
     'chhypervisor': hypervisor.chhypervisor,
     'chvm': guest.chvm,
     'execcmdonvm': dsh.execcmdonvm,
+    'gettab': tables.gettab,
     'lsdef': definitions.lsdef,
     'lsvm': guest.lsvm,
     'lsxcatd': definitions.lsxcatd,
@@ -20,6 +22,7 @@ HANDLERS = {
     'rmdef': definitions.rmdef,
     'rmvm': removal.rmvm,
     'rpower': power.rpower,
-    'tabdump': definitions.tabdump,
+    'tabch': tables.tabch,
+    'tabdump': tables.tabdump,
     'xdsh': dsh.xdsh,
 }

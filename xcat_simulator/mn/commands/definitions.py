@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Node definitions and tables: lsdef, mkdef, rmdef, tabdump, lsxcatd."""
+"""Node definitions: lsdef, mkdef, rmdef, lsxcatd."""
 
 import functools
 import getopt
@@ -23,14 +23,6 @@ NAME = re.compile(r'[A-Za-z0-9_-]+\Z')
 
 def lsxcatd(world, command):
     return [{'data': [world.version]}]
-
-
-def tabdump(world, command):
-    if not command.args:
-        return [{'data': ['zvm']}]
-    if command.args[0] != 'zvm':
-        return [reply.error('No such table: %s' % command.args[0])]
-    return [{'data': world.nodes.dump()}]
 
 
 def _with_options(function):
