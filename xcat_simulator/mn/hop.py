@@ -44,6 +44,11 @@ def count():
     return getattr(_counted, 'hops', 0)
 
 
+def note(number):
+    """Count hops that are made otherwise than by this module."""
+    _counted.hops = count() + number
+
+
 def relative(command):
     """The command with paths as they are from the node's folder."""
     return PROGRAM.sub('', ROOTED.sub('', command))
@@ -54,7 +59,7 @@ def ssh(linux, command):
 
     The command stands between double quotes in the MN's shell.
     """
-    _counted.hops = count() + 1
+    note(1)
     if linux is None:
         return Answer(NO_SSH, '')
     try:
@@ -68,7 +73,7 @@ class Hops:
     """The way from the MN to a zHCP, for one command of the MN."""
 
     def __init__(self, world, host):
-        self._world = world
+        self.world = world
         self._host = host
         self.hostname = host.zhcp_hostname
         self.user = world.sudoer
@@ -81,7 +86,7 @@ class Hops:
 
     def on(self, node, command):
         """A command on another node, by its name or its zHCP's."""
-        return ssh(self._world.ssh_target(node), command)
+        return ssh(self.world.ssh_target(node), command)
 
     def smcli(self, arguments):
         return self.run('%s/smcli %s' % (BIN, arguments))
@@ -96,7 +101,7 @@ class Hops:
 
         Of one that xCAT does not know: the error message, as if it were one.
         """
-        row = self._world.nodes.row(node)
+        row = self.world.nodes.row(node)
         query = '%s/smcli Image_Query_DM -T %s' % (BIN, row.get('userid', ''))
         hcp = row.get('hcp', '')
         answer = self.on(hcp, '%s %s' % (self.sudo, query))

@@ -12,6 +12,7 @@ import subprocess
 
 from xcat_simulator import machine
 from xcat_simulator.machine import model
+from xcat_simulator.mn import hop
 from xcat_simulator.mn import onvm
 from xcat_simulator.mn import reach
 from xcat_simulator.mn import reply
@@ -26,6 +27,8 @@ LONGEST = 131072
 BLOCK = 4096
 LOST = ' A return code for the command run on the host %s was not received.'
 FANOUT = 16
+# What one node costs a real management node.
+HOPS = 2
 
 
 def xdsh(world, command):
@@ -38,6 +41,8 @@ def xdsh(world, command):
     timeout = int(timeout) if timeout and timeout.isdigit() else None
     if not text.strip():
         return [reply.error('xdsh: there is no command to run')]
+
+    hop.note(HOPS * len(command.nodes))
 
     def run(node):
         return _one(world, node, text, timeout)
