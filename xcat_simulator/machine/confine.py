@@ -3,10 +3,10 @@
 
 Two layers. The node's layer lets it read and run the host's /usr (shell,
 coreutils), read /proc, use /dev/null and its like, and do anything below its
-own folder; it also keeps its signals inside. The run's layer takes one right
-back: to truncate what is in the folder's dev. A disk there is a file, and
-`> /dev/sda`, harmless on Linux, would destroy it; so it is refused
-("Permission denied"). Write with dd, or with `1<>`.
+own folder and below folders that it shares; it also keeps its signals inside.
+The run's layer takes one right back: to truncate what is in the folder's dev.
+A disk there is a file, and `> /dev/sda`, harmless on Linux, would destroy it;
+so it is refused ("Permission denied"). Write with dd, or with `1<>`.
 
 Without Landlock a command is refused when its text names an absolute path
 outside the folder or goes up by `..`: a guard against mistakes, not against
@@ -94,8 +94,11 @@ def _allow(ruleset, path, access):
         os.close(parent)
 
 
-def node_layer(folder):
-    """The node's layer: a ruleset's descriptor."""
+def node_layer(folder, shares=()):
+    """The node's layer: a ruleset's descriptor.
+
+    shares: (path, may it write there) of folders elsewhere.
+    """
     scoped = _SCOPE_SIGNAL if ABI >= _SCOPE_ABI else 0
     ruleset = _ruleset(rights(), scoped)
     for path in PROGRAMS + tuple(interpreter()[1]):
@@ -103,11 +106,14 @@ def node_layer(folder):
     for path in DEVICES:
         _allow(ruleset, path, READ | WRITE | TRUNCATE)
     _allow(ruleset, '/proc', READ | READ_DIR)
-    _allow(ruleset, folder, rights() & ~(_MAKE_CHAR | _MAKE_BLOCK))
+    whole = rights() & ~(_MAKE_CHAR | _MAKE_BLOCK)
+    _allow(ruleset, folder, whole)
+    for path, writable in shares:
+        _allow(ruleset, path, whole if writable else READ | READ_DIR)
     return ruleset
 
 
-def run_layer(folder):
+def run_layer(folder, shares=()):
     """The run's layer: truncation everywhere in `folder` but in dev."""
     if ABI < _TRUNCATE_ABI:
         return None
@@ -115,7 +121,7 @@ def run_layer(folder):
     for entry in os.scandir(folder):
         if entry.name != 'dev' and not entry.is_symlink():
             _allow(ruleset, entry.path, TRUNCATE)
-    for path in DEVICES:
+    for path in DEVICES + tuple(path for path, _writable in shares):
         _allow(ruleset, path, TRUNCATE)
     return ruleset
 

@@ -77,6 +77,9 @@ class Linux:
         self.persistent = persistent.Persistent(
             self.folder, self.distro.zfcp_conf)
         self.iucv = iucv.Agent(self)
+        # Folders of another machine, as by NFS from the next boot on:
+        # {path in the node: (path of the host, may it be written)}.
+        self.shares = {}
         self._keeper = None
         self._server = None
         self._environment = None
@@ -108,7 +111,8 @@ class Linux:
             rootfs.prepare(self)
             self.running = True
             self._server = toolserver.ToolServer(self)
-            self._keeper = process.Keeper(self.folder)
+            self._keeper = process.Keeper(
+                self.folder, tuple(self.shares.values()))
             self._environment = rootfs.environment(self)
             self.kernel.watch_proc()
             for virtual, device in sorted(self.vm.active_devices.items()):
@@ -170,13 +174,23 @@ class Linux:
                 environment.update(rootfs.ROOT)
             return self._keeper.popen(command, environment, stdin)
 
-    def read_file(self, path, root=True):
-        """(bytes, mode) of a file below the folder; raises OSError."""
+    def reach(self, path, write=False):
+        """Where a path of the host leads to, links followed.
+
+        Raises PermissionError for one that leads out of the folder and of
+        what is shared with it, or that may only be read.
+        """
         real = os.path.realpath(path)
-        if not real.startswith(self.folder + '/'):
+        places = [(self.folder, True), *self.shares.values()]
+        if not any(real.startswith(os.path.realpath(top) + '/')
+                   and (writable or not write) for top, writable in places):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES),
                                   path)
-        with open(real, 'rb') as found:
+        return real
+
+    def read_file(self, path, root=True):
+        """(bytes, mode) of a file below the folder; raises OSError."""
+        with open(self.reach(path), 'rb') as found:
             mode = os.fstat(found.fileno()).st_mode & 0o777
             if not root and not mode & 0o044:
                 raise PermissionError(errno.EACCES,

@@ -18,10 +18,11 @@ class Keeper:
     signal a job that an earlier one left behind, but nobody else's.
     """
 
-    def __init__(self, folder):
+    def __init__(self, folder, shares=()):
         self._folder = folder
+        self._shares = shares
         self._jobs = queue.SimpleQueue()
-        layer = confine.node_layer(folder) if confine.ABI else None
+        layer = confine.node_layer(folder, shares) if confine.ABI else None
         started = queue.SimpleQueue()
         threading.Thread(target=self._keep, args=(layer, started),
                          name='zvm-keeper', daemon=True).start()
@@ -60,7 +61,7 @@ class Keeper:
                 raise PermissionError(13, 'Permission denied', refused)
         answer = queue.SimpleQueue()
         self._jobs.put((
-            confine.run_layer(self._folder), answer,
+            confine.run_layer(self._folder, self._shares), answer,
             ['/bin/sh', '-c', command], self._folder, environment, stdin))
         process = answer.get()
         if isinstance(process, Exception):

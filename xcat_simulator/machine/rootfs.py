@@ -141,6 +141,16 @@ def prepare(node):
         _link(node, 'proc/' + name, '/proc/' + name)
     for name in os.listdir(os.path.join(node.folder, 'run')):
         _remove(node, 'run/' + name)
+    for name, (path, _writable) in node.shares.items():
+        _share(node, name, path)
+
+
+def _share(node, name, path):
+    """Mount a folder of another machine; where something is, do not."""
+    link = os.path.join(node.folder, name)
+    if not os.path.lexists(link):
+        os.makedirs(os.path.dirname(link), exist_ok=True)
+        os.symlink(path, link)
 
 
 def environment(node):

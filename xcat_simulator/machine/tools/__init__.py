@@ -9,6 +9,7 @@ from xcat_simulator.machine.tools import block
 from xcat_simulator.machine.tools import chccwdev
 from xcat_simulator.machine.tools import chzdev
 from xcat_simulator.machine.tools import configure
+from xcat_simulator.machine.tools import images
 from xcat_simulator.machine.tools import iucv
 from xcat_simulator.machine.tools import lszdev
 from xcat_simulator.machine.tools import multipath
@@ -26,6 +27,7 @@ HANDLERS = {
     'chccwdev': chccwdev.chccwdev,
     'chzdev': chzdev.chzdev,
     'cio_ignore': chccwdev.cio_ignore,
+    'creatediskimage': images.creatediskimage,
     'iucvclnt': iucv.iucvclnt,
     'lsblk': block.lsblk,
     'lsluns': zfcp.lsluns,
@@ -37,13 +39,15 @@ HANDLERS = {
     'smcli': zvm.smcli,
     'systemctl': systemctl.systemctl,
     'udevadm': udevadm.udevadm,
+    'unpackdiskimage': images.unpackdiskimage,
     'vmcp': zvm.vmcp,
     'zfcp_cio_free': configure.zfcp_cio_free,
     'zfcp_disk_configure': configure.zfcp_disk_configure,
     'zfcp_host_configure': configure.zfcp_host_configure,
     'zfcpconf.sh': configure.zfcpconf,
 }
-ROOT_ONLY = frozenset(('blkdiscard', 'blockdev', 'chccwdev', 'chzdev',
-                       'cio_ignore', 'multipath', 'multipathd', 'smcli',
-                       'vmcp', 'zfcp_cio_free', 'zfcp_disk_configure',
-                       'zfcp_host_configure', 'zfcpconf.sh'))
+ROOT_ONLY = frozenset((
+    'blkdiscard', 'blockdev', 'chccwdev', 'chzdev', 'cio_ignore',
+    'creatediskimage', 'multipath', 'multipathd', 'smcli', 'unpackdiskimage',
+    'vmcp', 'zfcp_cio_free', 'zfcp_disk_configure', 'zfcp_host_configure',
+    'zfcpconf.sh'))
