@@ -71,8 +71,12 @@ def _names(lun):
     return found + ([(lun.wwid,)] if lun.wwid else [])
 
 
-def lpar(spec, folder, disks):
-    """An Lpar with its zHCP and guests defined, the zHCP powered on."""
+def lpar(spec, folder, disks, shares=()):
+    """An Lpar with its zHCP and guests defined, the zHCP powered on.
+
+    shares: {path: (path of the host, may it be written)} that its zHCP has
+    mounted.
+    """
     found = {}
     for luns in spec.pools.values():
         for lun in luns:
@@ -90,7 +94,9 @@ def lpar(spec, folder, disks):
     entry += ''.join('DEDICATE %s %s\n' % (number, number)
                      for number in spec.zhcp.devices)
     made.define(spec.zhcp.userid, entry, options(spec.zhcp.linux))
-    made.guests[spec.zhcp.userid].power_on()
+    zhcp = made.guests[spec.zhcp.userid]
+    zhcp.linux.shares.update(shares)
+    zhcp.power_on()
     for guest in spec.guests:
         made.define(guest.userid, guest.directory or ENTRY % guest.userid,
                     options(guest.linux))

@@ -23,7 +23,7 @@ from xcat_simulator import world
 LOOPBACK = '127.0.0.1'
 MARKER = '.zvm-simulator'
 READY = 'ports.json'
-MADE = ('ca.pem', 'password', READY, 'luns', 'nodes')
+MADE = ('ca.pem', 'password', READY, 'luns', 'mn', 'nodes')
 
 
 class FolderError(Exception):

@@ -4,6 +4,7 @@
 import os
 
 from xcat_simulator import build
+from xcat_simulator.mn import install
 from xcat_simulator.mn import local
 from xcat_simulator import nodes
 
@@ -70,11 +71,14 @@ class World:
         self.users = dict(spec.users)
         self.nodes = _node_table(spec)
         self.local = local.Local(local.hosts(self.nodes.definitions()))
+        self.install = install.Tree(folder, self.local.name)
+        self.images = install.Tables()
         self.hosts = {}
         disks = build.Disks(os.path.join(folder, 'luns'), spec.lpars)
         try:
             for each in spec.lpars:
-                lpar = build.lpar(each, folder, disks)
+                lpar = build.lpar(each, folder, disks,
+                                  self.install.exports())
                 host = self.hosts[each.name] = Host(each, lpar)
                 _write_pools(host, each)
                 build.power_guests(each, lpar)
