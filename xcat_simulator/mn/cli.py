@@ -15,7 +15,8 @@ BAD_RANGE = 'Invalid nodes and/or groups in noderange: %s'
 def run(world, name, node, args, errors=False):
     """What the client prints for a command on a node.
 
-    `args` are the words after the node. errors: with 2>&1; then stderr
+    `args` are the words after the node, as they stand in the shell: an empty
+    one vanishes, "" is an empty argument. errors: with 2>&1; then stderr
     comes first, since stdout is not written before the client ends.
     """
     try:
@@ -23,8 +24,8 @@ def run(world, name, node, args, errors=False):
     except nodes.UnknownNodes as e:
         text = 'Error: %s\n' % (BAD_RANGE % ','.join(e.missed))
         return text if errors else ''
-    command = daemon.Command(name, node, [word for word in args if word],
-                             found)
+    args = ['' if word == '""' else word for word in args if word]
+    command = daemon.Command(name, node, args, found)
     answer = commands.HANDLERS[name](world, command)
     return printed(answer, world.local.name, errors)
 

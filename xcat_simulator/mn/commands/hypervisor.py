@@ -5,6 +5,7 @@ Both look at the node's zHCP alone: chhypervisor takes any node that has
 one.
 """
 
+from xcat_simulator.mn.commands import copies
 from xcat_simulator.mn.commands import poolchange
 from xcat_simulator.mn import hop
 from xcat_simulator.mn import perl
@@ -202,4 +203,4 @@ def _smcli(hops, node, args):
 LISTS = {'--fcpdevices': _devices, '--freefcp': _free_devices,
          '--luns': _luns, '--wwpns': _wwpns, '--zfcppool': _pool,
          '--zfcppoolnames': _pool_names}
-CHANGES = {**poolchange.OPTIONS, '--smcli': _smcli}
+CHANGES = {**copies.OPTIONS, **poolchange.OPTIONS, '--smcli': _smcli}
