@@ -103,10 +103,7 @@ class NodeTable:
 
     def dump(self, table=ZVM):
         """A table as tabdump prints it: a list of lines."""
-        columns = TABLES[table]
-        return ['#' + ','.join(columns)] + [
-            ','.join(_quoted(row.get(column)) for column in columns)
-            for row in self.rows(table)]
+        return dumped(TABLES[table], self.rows(table))
 
     def change(self, table, name, values):
         """Set columns of a name's row of a table: {column: value}."""
@@ -178,6 +175,13 @@ class NodeTable:
             return [name]
         return [node for node, attributes in self._definitions.items()
                 if name in attributes.get('groups', '').split(',')]
+
+
+def dumped(columns, rows):
+    """A table as tabdump prints it: a list of lines."""
+    return ['#' + ','.join(columns)] + [
+        ','.join(_quoted(row.get(column)) for column in columns)
+        for row in rows]
 
 
 def _quoted(value):

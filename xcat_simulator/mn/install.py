@@ -11,6 +11,8 @@ import shutil
 import stat
 import threading
 
+from xcat_simulator import nodes
+
 ROOT = '/install'
 FOLDER = 'mn'                 # below the simulator's own folder
 # What the MN exports, and whether the zHCP may write there.
@@ -125,3 +127,7 @@ class Tables:
     def rows(self, table):
         with self._lock:
             return [dict(row) for row in self._rows[table].values()]
+
+    def dump(self, table):
+        """The table as tabdump prints it: a list of lines."""
+        return nodes.dumped(COLUMNS[table], self.rows(table))

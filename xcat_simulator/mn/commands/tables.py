@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tables: tabdump, gettab, tabch. Those whose rows are nodes are there."""
+"""Tables: tabdump, gettab, tabch. Those whose rows are nodes are there.
+
+tabdump also shows those of images.
+"""
 
 import re
 
+from xcat_simulator.mn import install
 from xcat_simulator.mn import reply
 from xcat_simulator import nodes
 
@@ -44,7 +48,9 @@ def _usage(name):
 @_answer
 def tabdump(world, args):
     if not args:
-        return [{'data': sorted(nodes.TABLES)}]
+        return [{'data': sorted([*nodes.TABLES, *install.COLUMNS])}]
+    if args[0] in install.COLUMNS:
+        return [{'data': world.images.dump(args[0])}]
     if args[0] not in nodes.TABLES:
         return [reply.error(NO_TABLE % args[0])]
     return [{'data': world.nodes.dump(args[0])}]
