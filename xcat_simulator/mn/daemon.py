@@ -3,9 +3,13 @@
 
 import dataclasses
 import hmac
+import re
 
 from xcat_simulator.mn import commands
 from xcat_simulator import nodes
+
+# xcatd sends seven bits: each other byte becomes a question mark.
+FOREIGN = re.compile(rb'[^\x09-\x7f]')
 
 
 class Denied(Exception):
@@ -46,7 +50,8 @@ class Daemon:
                     'Invalid nodes and/or groups in noderange',
                     ','.join(e.missed))) from e
             command = dataclasses.replace(command, nodes=tuple(expanded))
-        return handler(self._world, command)
+        return [as_sent(element)
+                for element in handler(self._world, command)]
 
     def _user(self, username, password):
         """The user; None without credentials, which the policy refuses."""
@@ -64,3 +69,19 @@ class Daemon:
         if user is None or (user.policy is not None
                             and command.name not in user.policy):
             raise Denied('Permission denied for request')
+
+
+def as_sent(element):
+    """An element after its way as XML from xcatd to the web part.
+
+    A text of blanks alone becomes none, and every line end a line feed.
+    """
+    return {key: [_plain(text) for text in texts]
+            for key, texts in element.items()}
+
+
+def _plain(text):
+    if text is None or not text.strip():
+        return None
+    data = FOREIGN.sub(b'?', text.encode('utf-8', 'surrogateescape'))
+    return data.decode('ascii').replace('\r\n', '\n').replace('\r', '\n')
