@@ -70,7 +70,7 @@ def _wrong(args):
     loaddev = int(perl.number(args[3]))
     if loaddev not in (0, 1):
         return BAD_LOADDEV
-    return NO_IPL if loaddev and ';' in args[6:7] + [''] else None
+    return NO_IPL if loaddev and ';' in ''.join(args[6:7]) else None
 
 
 class _Adding:
