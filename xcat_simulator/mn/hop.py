@@ -66,6 +66,8 @@ def ssh(linux, command):
         done = linux.run(relative(shell.in_double_quotes(command)))
     except model.NodeDown:
         return Answer(NO_SSH, '')
+    if done.returncode < 0 and not linux.running:
+        return Answer(NO_SSH, done.stdout)    # it went down meanwhile
     return Answer(done.returncode % 256, done.stdout)
 
 
