@@ -108,9 +108,9 @@ class NodeTable:
     def change(self, table, name, values):
         """Set columns of a name's row of a table: {column: value}."""
         for column, value in values.items():
-            if table == ZVM:
+            if table == ZVM and column in COLUMNS:
                 self.set_column(name, column, value)
-            elif column in ATTRIBUTES[table]:
+            elif column in ATTRIBUTES.get(table, ()):
                 with self.lock:
                     attributes = self._definitions.get(name, {})
                     attributes[ATTRIBUTES[table][column]] = value
