@@ -201,6 +201,14 @@ def capture(hops, node, args):
 
     A compression is 0 to 9. After a failure the LUN stays the zHCP's.
     """
+    try:
+        yield from _capture(hops, node, args)
+    except OSError as e:
+        # Of the MN's own files; the words are not the real one's.
+        yield '%s: (Error) %s: %s' % (node, install.ROOT, e.strerror)
+
+
+def _capture(hops, node, args):
     if len(args) < 4:
         yield poolchange.PARAMETERS % node
         return
