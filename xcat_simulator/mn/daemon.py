@@ -6,6 +6,7 @@ import hmac
 import re
 
 from xcat_simulator.mn import commands
+from xcat_simulator.mn import plugins
 from xcat_simulator import nodes
 
 # xcatd sends seven bits: each other byte becomes a question mark.
@@ -42,6 +43,7 @@ class Daemon:
         handler = commands.HANDLERS.get(command.name)
         if handler is None:
             raise Forbidden('Unsupported request')
+        answer = []
         if command.noderange is not None:
             try:
                 expanded = self._world.nodes.expand(command.noderange)
@@ -49,9 +51,13 @@ class Daemon:
                 raise Forbidden('%s: %s' % (
                     'Invalid nodes and/or groups in noderange',
                     ','.join(e.missed))) from e
-            command = dataclasses.replace(command, nodes=tuple(expanded))
-        return [as_sent(element)
-                for element in handler(self._world, command)]
+            found, answer = plugins.sort_out(
+                self._world.nodes, command.name, tuple(expanded))
+            command = dataclasses.replace(command, nodes=found)
+            if not found:
+                return answer
+        return answer + [as_sent(element)
+                         for element in handler(self._world, command)]
 
     def _user(self, username, password):
         """The user; None without credentials, which the policy refuses."""

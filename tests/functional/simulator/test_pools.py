@@ -249,11 +249,18 @@ class TrapTest(PoolCase):
         self.assertEqual(RESERVED % ('host1', W1, LUN), texts[-1])
         self.assertEqual(before, self.lines())
 
-    def test_any_node_of_the_zhcp_will_do(self):
-        self.write('free,%s,%s,1G,,,,' % (W1, LUN))
-        texts = self.change('--reservezfcp p reserved v 0 1M %s %s'
-                            % (W1, LUN), node='guest1')
-        self.assertEqual(RESERVED % ('guest1', W1, LUN), texts[-1])
+    def test_a_node_that_is_no_hypervisor_is_nobodys(self):
+        """xcatd finds no plugin for it; zvm.pm would not mind."""
+        line = 'free,%s,%s,1G,,,,' % (W1, LUN)
+        self.write(line)
+        answer = self.data('PUT', 'hypervisor/guest1', [
+            '--reservezfcp p reserved v 0 1M %s %s' % (W1, LUN)])
+        self.assertEqual(
+            [{'node': [{'name': ['guest1'], 'errorcode': ['1'], 'error': [
+                'Unable to identify plugin for this command, check relevant '
+                'tables: hypervisor.type;nodetype.os=(esx.*);nodetype.os='
+                '(rhev.*);nodetype.os=(zvm.*)']}]}], answer)
+        self.assertEqual([line], self.lines())
 
     def test_a_failure_of_one_hop_deletes_no_longer_visible_pools(self):
         """--zfcppoolnames counts lines: of a file that it cannot read, 0."""

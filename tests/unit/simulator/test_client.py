@@ -6,7 +6,9 @@ import testtools
 from xcat_simulator.mn import cli
 from xcat_simulator.mn import daemon
 from xcat_simulator.mn import local
+from xcat_simulator.mn import plugins
 from xcat_simulator.mn import reply
+from xcat_simulator import nodes
 
 
 class PrintedTest(testtools.TestCase):
@@ -40,6 +42,35 @@ class SentTest(testtools.TestCase):
     def test_line_ends(self):
         self.assertEqual({'data': ['a\nb\nc']},
                          daemon.as_sent({'data': ['a\r\nb\rc']}))
+
+
+class PluginsTest(testtools.TestCase):
+
+    def table(self):
+        return nodes.NodeTable({
+            'host1': {'mgt': 'zvm', 'hosttype': 'zvm'},
+            'host2': {'mgt': 'zvm', 'os': 'zvm7.3'},
+            'guest1': {'mgt': 'zvm', 'os': 'rhel9'},
+            'power': {'power': 'zvm', 'mgt': 'ipmi'}, 'bare': {}})
+
+    def ours(self, name):
+        table = self.table()
+        found, others = plugins.sort_out(table, name, table.names())
+        self.assertEqual(
+            sorted(set(table.names()) - set(found)),
+            [element['node'][0]['name'][0] for element in others])
+        return list(found)
+
+    def test_by_the_tables(self):
+        self.assertEqual(['host1', 'host2'], self.ours('chhypervisor'))
+        self.assertEqual(['guest1', 'host1', 'host2'], self.ours('chvm'))
+        self.assertEqual(['guest1', 'host1', 'host2', 'power'],
+                         self.ours('rpower'))
+
+    def test_others_do_not_ask(self):
+        table = self.table()
+        self.assertEqual((table.names(), []), plugins.sort_out(
+            table, 'xdsh', table.names()))
 
 
 class NamesTest(testtools.TestCase):
