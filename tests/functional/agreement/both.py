@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One step on the simulator and on the model: what differs is an error."""
+
+import uuid
+
+from tests.functional.agreement import ledger
+from tests.functional.agreement import model
+from tests.functional.agreement import stage
+from zvm_common import model as values
+
+GIB = 1 << 30
+
+
+def seen(state):
+    """A LunState as the model tells it."""
+    return ledger.Seen(
+        state.pool, ';'.join(map(str, state.wwpns)), str(state.lun),
+        state.state, state.volume_id or '', state.generation, state.drift,
+        state.clean, state.twice, state.capacity.bytes if state.capacity
+        else 0)
+
+
+def same(expected, found, what):
+    if expected != found:
+        raise AssertionError('%s\nthe model says: %r\nthe answer is:  %r'
+                             % (what, expected, found))
+
+
+class Both:
+    """Pool files under the commands of the MN and under our program.
+
+    Each method takes a step twice, compares what is said, and returns it:
+    of the MN's commands the (kind, text) pairs, of our verbs (ledger.Seen or
+    None, '' or the word of a refusal). `check` compares what is so.
+
+    :param running: a running stage.Stage
+    :param files: {pool: [line without its end, ...]}, without headers
+    """
+
+    def __init__(self, running, files):
+        self.stage = running
+        self.pools = model.Pools(
+            {name: [model.HEADER, *lines] for name, lines in files.items()},
+            model.Channels(stage.FREE_DEVICES))
+        self.ledger = ledger.Ledger(self.pools, stage.DISK)
+        self.names = sorted(files)
+        running.reset(self._texts())
+        self._checked = None
+        self._operations = 0
+        # LUN numbers that others may have written to since our last wipe
+        self._touched = set(stage.LUNS)
+
+    def _texts(self):
+        return {name: self.pools.text(name) for name in self.pools.files}
+
+    # --- users of the MN
+
+    def change(self, *words):
+        expected = self.pools.change(words)
+        same(expected, self.stage.change(*words), ' '.join(words))
+        return expected
+
+    def addzfcp(self, node, *words):
+        """POOL DEVICE SIZE [TAG WWPN LUN]."""
+        pool, device, size, *path = words
+        expected = self.pools.addzfcp(node, stage.GUESTS[node], *words)
+        found = self.stage.change_guest(node, '--addzfcp', pool, device, '0',
+                                        size, *path)
+        # chvm calls itself and prints what it prints, with its empty lines
+        same(expected, [(kind, text.strip()) for kind, text in found],
+             'addzfcp %s' % (words,))
+        return expected
+
+    def removezfcp(self, node, *words):
+        """DEVICE WWPN LUN PERSIST."""
+        expected = self.pools.removezfcp(node, *words)
+        same(expected, self.stage.change_guest(node, '--removezfcp', *words),
+             'removezfcp %s' % (words,))
+        return expected
+
+    def rmvm(self, node):
+        expected = [model.element(text) for text in self.pools.rmvm(node)]
+        found = [(kind, text) for kind, text in self.stage.rmvm(node)
+                 if 'from the directory' not in text]
+        same(expected, found, 'rmvm ' + node)
+        return expected
+
+    def list_names(self):
+        expected = self.pools.names()
+        same(expected, self.stage.names(), '--zfcppoolnames')
+        return expected
+
+    def listing(self, pool, wanted='all'):
+        expected = self.pools.listing(pool, wanted)
+        same(expected, self.stage.listing(pool, wanted), (pool, wanted))
+        return expected
+
+    # --- we
+
+    def _ask(self, verb, predicted, call, *args):
+        try:
+            expected = predicted(), ''
+        except ledger.No as e:
+            expected = None, str(e)
+        # the client tells of an unknown volume as None
+        if expected[1] == 'unknown' and verb != 'release':
+            expected = None, ''
+        found, word = self.stage.asked(call, *args)
+        same(expected, (found and seen(found), word), verb)
+        return expected
+
+    def new_operation(self):
+        self._operations += 1
+        return str(uuid.UUID(int=self._operations, version=4))
+
+    def claim(self, volume, pool='zpool1', trust=True, most=30, least=1,
+              operation=None):
+        """Sizes are in GiB."""
+        operation = operation or self.new_operation()
+        had = self.ledger.find(volume)
+        taken = {ledger.path_of(line) for _, line in self.pools.lines()
+                 if model.columns(line)['status'] != 'free'}
+        found, word = self._ask(
+            'claim', lambda: self.ledger.claim(
+                pool, volume, operation, least * GIB, most * GIB, trust),
+            self.stage.pool(pool).claim, volume, operation,
+            values.Capacity(least * GIB), values.Capacity(most * GIB), trust)
+        if found and not had:
+            assert (found.wwpns, found.lun) not in taken, found
+            if found.state == 'ours' and not trust:
+                assert found.lun not in self._touched, found
+        return found, word
+
+    def cancel(self, volume, operation):
+        return self._ask(
+            'cancel', lambda: self.ledger.cancel(volume, operation),
+            self.stage.pool('zpool1').cancel, volume, operation)
+
+    def look(self, volume):
+        return self._ask('look', lambda: self.ledger.look(volume),
+                         self.stage.pool('zpool1').look, volume)
+
+    def release(self, volume, generation=None):
+        """Generation None is the right one."""
+        if generation is None:
+            record = self.ledger.find(volume)
+            generation = record.generation if record else 1
+        return self._ask(
+            'release', lambda: self.ledger.release(volume, generation),
+            self.stage.pool('zpool1').release, volume, generation)
+
+    def wait(self, volume):
+        return self._ask('wait', lambda: self.ledger.wait(volume),
+                         self.stage.pool('zpool1').wait, volume,
+                         stage.JOB_SECONDS)
+
+    def running(self):
+        """Volumes whose wipes are at the gate."""
+        return [record.volume for record in self.ledger.records.values()
+                if record.job]
+
+    def end_wipes(self):
+        """All wipes come to their ends; returns what `wait` says of each."""
+        luns = {record.key[1] for record in self.ledger.records.values()
+                if record.job}
+        volumes = self.running()
+        self.stage.end_jobs()
+        self.ledger.wipes_end()
+        self._touched -= luns
+        return [self.wait(volume) for volume in volumes]
+
+    def delete(self, volume):
+        """Release a volume's LUN and wipe it."""
+        self.release(volume)
+        return self.end_wipes()
+
+    def view(self, pool='zpool1'):
+        """A list of ledger.Seen, or the word of a refusal."""
+        try:
+            expected = self.ledger.view(pool), ''
+        except ledger.No as e:
+            expected = None, str(e)
+        found, word = self.stage.asked(self.stage.pool(pool).view)
+        if found:
+            same((), found.bad, 'lines that cannot be read')
+            found = [seen(state) for state in found.luns]
+        same(expected, (found, word), 'view ' + pool)
+        return expected[0] if expected[1] == '' else expected[1]
+
+    # --- what is so
+
+    def check(self):
+        """Files and both views of them, and what must never be."""
+        same(self._texts(), self.stage.texts(), 'pool files')
+        if self._now() != self._checked:
+            for pool in self.names:
+                self.listing(pool)
+                self.view(pool)
+            self._checked = self._now()
+        self._note_what_others_have_touched()
+        held = [record.key[1] for record in self.ledger.records.values()
+                if record.volume]
+        same(len(set(held)), len(held), 'LUNs of volumes: %s' % held)
+
+    def _now(self):
+        return self._texts(), repr(self.ledger.records)
+
+    def _note_what_others_have_touched(self):
+        """What is not free, or not there, and not a volume's."""
+        ours = {record.key for record in self.ledger.records.values()
+                if record.live and record.state != 'freeing'}
+        there = set()
+        for _, line in self.pools.lines():
+            path = ledger.path_of(line)
+            there.add(path[1])
+            if (ledger.key_of(*path) not in ours
+                    and model.columns(line)['status'] != 'free'):
+                self._touched.add(path[1])
+        self._touched |= set(stage.LUNS) - there

@@ -1,0 +1,241 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One simulator for many examples: pool files and ledger are made anew."""
+
+import contextlib
+import fcntl
+import pathlib
+import re
+import shutil
+import time
+import urllib.parse
+
+import requests
+
+from tests import worlds
+from xcat_simulator import fixture
+from zvm_common import exceptions
+from zvm_common import model
+from zvm_common.pool import Pool
+from zvm_common.xcat import hypervisor
+from zvm_common.xcat import session
+from zvm_common import zhcp
+
+HEADERS = {'userName': worlds.USER, 'password': worlds.PASSWORD}
+PORTS = ('5005076303001001', '5005076303001002')
+LUNS = tuple('40114%03d00000000' % number for number in range(6))
+DISK = 6 << 30
+HOSTNAME = 'zhcp1.example.com'
+ZHCP_DEVICES = '3B0E;3C0E'
+#: What automatic choice takes, in order
+FREE_DEVICES = tuple('3%s%02X' % (chpid, number) for chpid in 'BC'
+                     for number in range(14))
+JOB_SECONDS = 120
+GIB = model.Capacity.from_gib
+ZHCP_DOWN = exceptions.ZhcpDown
+#: Nodes of guests that are logged off, and their user IDs
+GUESTS = {'guest1': 'LNX00001', 'guest2': 'LNX00002'}
+#: How many guests an example may delete
+MOST = 2
+
+# A wipe stays at the gate while it is closed.  No disk here is ever written
+# to, so that what is read back need not be read.
+BLKDISCARD = '''#!/bin/sh
+until [ -e "$ZVM_ROOT/tmp/gate" ]; do sleep 0.02; done
+'''
+DD = '''#!/bin/sh
+for a in "$@"; do
+    case $a in of=*) printf '\\0' >"${a#of=}" ;; esac
+done
+'''
+
+
+def world(stock):
+    """One LPAR; LUNS of 6 GiB, each behind both PORTS; guests are off.
+
+    :param stock: number of guests, without nodes, that may be deleted
+    """
+    world = worlds.small()
+    guests = world['lpars']['host1']['guests']
+    for number in range(stock):
+        guests['stock%d' % number] = {'userid': 'STOCK%d' % number,
+                                      'linux': 'rhel9', 'node': False}
+    for guest in guests.values():
+        guest['power'] = 'off'
+    line = world['lpars']['host1']['pools']['zpool1'][0]
+    world['lpars']['host1']['pools'] = {'zpool1': [
+        dict(line, lun=LUNS[0], count=1, size='6G')] + [
+        dict(line, lun=lun, count=1, size='6G') for lun in LUNS[1:]]}
+    return world
+
+
+class Stage:
+    """The MN for its users (`change`, `listing`, ...), and our program.
+
+    A context manager, that starts a simulator anew when its stock of guests
+    runs out. `pool(name)` is ours, `change` and its kin are the
+    MN's commands; the texts of an answer are (kind, text) pairs.
+    """
+
+    def __init__(self, stock=MOST):
+        self._stock = stock
+
+    def __enter__(self):
+        self._start()
+        return self
+
+    def __exit__(self, *_):
+        self._stack.close()
+
+    def _start(self):
+        with contextlib.ExitStack() as stack:
+            self._left = ['STOCK%d' % number for number in range(self._stock)]
+            self.simulator = fixture.Simulator(world(self._stock))
+            stack.callback(self.simulator.cleanUp)
+            self.simulator.setUp()
+            self._mn = stack.enter_context(requests.Session())
+            # REQUESTS_CA_BUNDLE would come before session.verify
+            self._mn.trust_env = False
+            self._mn.verify = self.simulator.ca_file
+            ours = session.Session(
+                self.simulator.server, worlds.USER, worlds.PASSWORD,
+                ca_file=self.simulator.ca_file)
+            stack.callback(ours.close)
+            self.zhcp = zhcp.Zhcp(hypervisor.Hypervisor.find(ours), 'test')
+            self.root = pathlib.Path(
+                self.simulator.node_folder('host1', 'ZHCP1'))
+            self._tool('blkdiscard', BLKDISCARD)
+            self._tool('dd', DD)
+            self.pool('zpool1').view()
+            self._stack = stack.pop_all()
+
+    def _tool(self, name, text):
+        path = self.root / 'usr/sbin' / name
+        path.unlink(missing_ok=True)
+        path.write_text(text)
+        path.chmod(0o755)
+
+    @contextlib.contextmanager
+    def instead(self, name, text):
+        """Another program of this name on the zHCP, for a while."""
+        path = self.root / 'usr/sbin' / name
+        if path.is_symlink() or path.exists():
+            raise AssertionError('%s is a program of the simulator' % name)
+        self._tool(name, '#!/bin/sh\n' + text)
+        try:
+            yield
+        finally:
+            path.unlink()
+
+    @property
+    def folder(self):
+        """Of the pool files."""
+        return self.root / 'var/opt/zhcp/zfcp'
+
+    @property
+    def ledger(self):
+        return self.root / 'var/lib/zvm-volume'
+
+    def reset(self, files):
+        """Other pool files ({name: text}), an empty ledger, no DEDICATE."""
+        self.end_jobs()
+        if len(self._left) < MOST:
+            self._stack.close()
+            self._start()
+        self._undedicate()
+        for name in ('luns', 'fcp', 'claims', 'jobs'):
+            shutil.rmtree(self.ledger / name, ignore_errors=True)
+        for path in self.folder.iterdir():
+            path.unlink()
+        for name, text in files.items():
+            (self.folder / (name + '.conf')).write_text(text)
+
+    def _undedicate(self):
+        for node, userid in GUESTS.items():
+            answer = self._ask('GET', 'vms/' + node, None)
+            for device in re.findall('DEDICATE (....)', answer[0][1]):
+                self.change_guest(node, '--undedicatedevice', device)
+
+    def end_jobs(self):
+        """Let all wipes that run come to their ends."""
+        gate = self.root / 'tmp/gate'
+        gate.touch()
+        try:
+            for path in (self.ledger / 'jobs').glob('*-????????????????'):
+                self._until_unlocked(path)
+        finally:
+            gate.unlink()
+
+    @staticmethod
+    def _until_unlocked(path):
+        """A job holds its lock while it lives, and its children."""
+        end = time.monotonic() + JOB_SECONDS
+        with path.open() as lock:
+            while time.monotonic() < end:
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    time.sleep(0.02)
+                else:
+                    return
+        raise AssertionError('the job of %s does not end' % path.name)
+
+    def texts(self):
+        """{pool: text} of the pool files as they are now."""
+        return {path.stem: path.read_text()
+                for path in self.folder.glob('*.conf')}
+
+    # --- users of the MN
+
+    def change(self, *words):
+        """chhypervisor."""
+        return self._ask('PUT', 'hypervisor/host1', [' '.join(words)])
+
+    def change_guest(self, node, *words):
+        """chvm."""
+        return self._ask('PUT', 'vms/' + node, [' '.join(words)])
+
+    def rmvm(self, node):
+        """Define a node for a guest that is off; delete the guest."""
+        userid = self._left.pop()
+        self._mn.post(self._url('nodes/' + node), json=[
+            'groups=all', 'mgt=zvm', 'hcp=' + HOSTNAME, 'userid=' + userid],
+            headers=HEADERS, timeout=60).raise_for_status()
+        return self._ask('DELETE', 'vms/' + node, None)
+
+    def listing(self, pool, wanted='all'):
+        return self._ask('GET', 'nodes/host1/inventory', None, '--zfcppool',
+                         pool, wanted)
+
+    def names(self):
+        return self._ask('GET', 'nodes/host1/inventory', None,
+                         '--zfcppoolnames')
+
+    def _ask(self, method, path, body, *fields):
+        answer = self._mn.request(method, self._url(path, *fields), json=body,
+                                  headers=HEADERS, timeout=60)
+        if answer.status_code != 200:
+            raise AssertionError(answer.text)
+        return [(kind, text) for each in answer.json()['data']
+                for kind in ('info', 'data', 'error') if kind in each
+                for text in each[kind]]
+
+    def _url(self, path, *fields):
+        query = urllib.parse.urlencode(
+            [('format', 'json')] + [('field', each) for each in fields])
+        return '%s/xcatws/%s?%s' % (self.simulator.url, path, query)
+
+    # --- we
+
+    def pool(self, name):
+        return Pool(self.zhcp, name,
+                    model.DeviceRanges.parse(ZHCP_DEVICES))
+
+    @staticmethod
+    def asked(call, *args, **more):
+        """(what the call returns, '') or (None, the word of a refusal)."""
+        try:
+            return call(*args, **more), ''
+        except exceptions.ZvmError as e:
+            if e.code is None and not isinstance(e, exceptions.WipeFailed):
+                raise
+            return None, e.code or 'wipe'
