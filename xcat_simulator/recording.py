@@ -88,7 +88,9 @@ def _userid(initial, name):
 
 
 def _zhcp(initial):
+    """Without IUCV: where the recorded MN had to choose, it was ssh."""
     return spec.Zhcp(
+        linux=spec.Linux(missing=('iucvclnt',)),
         node=initial['zhcp'], userid=_userid(initial, initial['zhcp']),
         hostname=_attribute(initial, initial['hypervisor'], 'hcp'))
 

@@ -54,7 +54,7 @@ def install(node):
 
 def _install_iucv(node):
     """The agent's program on the zHCP; the service where it is wanted."""
-    if node.zhcp:
+    if node.zhcp and 'iucvclnt' not in node.options.missing:
         _put(node, ZHCP['iucvclnt'] + '/iucvserv', scripts.IUCVSERV, 0o755)
         _put(node, ZHCP['iucvclnt'] + '/iucvserd.service', scripts.IUCVSERD)
     if not node.options.iucv:

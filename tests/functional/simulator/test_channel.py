@@ -20,8 +20,12 @@ class ChannelCase(mn.MNCase):
         def describe(world):
             guest = world['lpars']['host1']['guests']['guest1']
             guest.update(linux=kind.linux, power=kind.power)
+            self.describe_zhcp(world)
         self.describe = describe
         super().setUp()
+
+    def describe_zhcp(self, world):
+        """Change the zHCP's part of the description."""
 
     def reachable(self):
         return self.texts('rpower', 'guest1', 'isreachable')
@@ -169,13 +173,18 @@ class OffTest(ChannelCase):
         self.assertEqual('IUCV=1', self.status('guest1'))
 
 
-class ZhcpWithoutFilesTest(ChannelCase):
+class ZhcpWithoutIucvTest(ChannelCase):
+    """As that of the recordings."""
+
+    def setUp(self):
+        super().setUp()
+        self.assertFalse(mn.os.path.exists(self.path(
+            'ZHCP1', 'opt/zhcp/bin/IUCV/iucvserv')))
+
+    def describe_zhcp(self, world):
+        world['lpars']['host1']['zhcp']['linux'] = {'missing': ['iucvclnt']}
 
     def test_ssh(self):
-        folder = self.host.zhcp.linux.folder + '/opt/zhcp/bin/IUCV/'
-        for name in ('iucvserv', 'iucvserd', 'iucvserd.service'):
-            if mn.os.path.exists(folder + name):
-                mn.os.unlink(folder + name)
         self.assertEqual(['guest1: reachable'], self.reachable())
         self.assertEqual('SSH=1', self.status('guest1'))
 
