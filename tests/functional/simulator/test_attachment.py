@@ -46,6 +46,17 @@ class HopsTest(AttachmentCase):
         self.chvm('guest1', '--removezfcp 3B00 %s %s' % (mn.W1, mn.LUN))
         self.assertEqual(16, self.hops)
 
+    def test_most_hops(self):
+        """RHEL, two devices, one of them new, two ports: four paths."""
+        self.world.local.files['/etc/os-release'] = RHEL
+        self.pool('p', TWO)
+        self.chvm('guest1', '--dedicatedevice 3B05 3B05 0')
+        self.chvm('guest1', '--addzfcp p 3B05;3B06 0 5G')
+        self.assertEqual(45, self.hops)
+        self.chvm('guest1', '--removezfcp 3B05;3B06 %s;%s %s'
+                  % (mn.W1, mn.W2, mn.LUN))
+        self.assertEqual(36, self.hops)
+
     def test_dedicating(self):
         self.chvm('guest1', '--dedicatedevice 3B05 3B05 0')
         self.assertEqual(4, self.hops)
