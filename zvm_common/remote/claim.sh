@@ -158,6 +158,7 @@ verb_view() { # view POOL
     rows=$(merge "$1") || refuse badpool "pool=$1 text=$(text "unreadable")"
     forget_foreign "$rows"
     close_ledger
+    rows=$(printf '%s\n' "$rows" | grep -v '^away=')
     printf '%s\n' "$rows" | grep . | while read -r line; do
         printf 'zvmv1 %s row %s pool=%s .\n' "$OP" "$line" "$1"
     done
@@ -171,7 +172,7 @@ verb_release() {
     need is_list "$3"
     find_volume "$1" || refuse unknown "volume=$1"
     case $r_state in
-        freeing) free_now; refuse unknown "volume=$1" ;;
+        freeing) free_again "$1" ;;
         used) refuse busy "$(row)" ;;
         wiping) job_runs && { look_row; return; } ;;
     esac
@@ -201,9 +202,21 @@ foreign_user() {
 free_now() { # the record stays: generation, WWID, size, clean
     r_state=freeing
     save_lun
-    settle || refuse badpool "pool=$r_pool text=$(text "$s_why")"
+    settle || {
+        r_clean=no
+        save_lun
+        refuse badpool "pool=$r_pool text=$(text "$s_why")"
+    }
     forget_owner
     save_lun
+}
+
+# What happened to the LUN since its wipe, while its line was not free, is not
+# known any more
+free_again() {
+    r_clean=no
+    free_now
+    refuse unknown "volume=$1"
 }
 
 forget_owner() {
@@ -229,6 +242,6 @@ verb_wait() {
     job_is_free "$(job_key)" "$2" || :
     open_ledger
     find_volume "$1" || wait_failed "$1"
-    [ "$r_state" != freeing ] || { free_now; refuse unknown "volume=$1"; }
+    [ "$r_state" != freeing ] || free_again "$1"
     look_row
 }

@@ -24,8 +24,9 @@ pool_is_whole() { # p_file; else p_why
     [ -z "$(tail -c 1 "$p_file")" ]
 }
 
-# One line for each LUN of the pool: the line and the record side by side.
-# Input: all records, all pool files; the pool asked for comes last.
+# One row for each LUN of the pool: the line and the record side by side.
+# Then away=KEY for each clean record whose line left this pool or came to it.
+# Input: all records, all pool files.
 merge() { # merge POOL
     merge_pool=$1
     set --
@@ -51,6 +52,12 @@ merge() { # merge POOL
         return n > 0
     }
     function key_of(w, l) { sub(/;.*/, "", w); return w "-" l }
+    function stamp(v,   i, s) {
+        gsub(/-/, "", v)
+        for (i = 1; i < length(v); i += 2)
+            s = s (i > 1 ? "_" : "") substr(v, i, 2)
+        return s
+    }
     index(FILENAME, luns) == 1 {
         if (FNR == 1) { key = substr(FILENAME, length(luns) + 1); keys[key] }
         eq = index($0, "=")
@@ -71,7 +78,7 @@ merge() { # merge POOL
         wwid = known(key_of(w, l), "wwid")
         if (wwid == "" || ((l, wwid) in seen)) unsure[l] = 1
         seen[l, wwid] = 1
-        if (pool == mine) row[++n] = $0
+        if (pool == mine) { row[++n] = $0; here[key_of(w, l)] }
     }
     END {
         # a LUN with a record counts also when its line names other ports
@@ -98,9 +105,9 @@ merge() { # merge POOL
             if (st != "" && st != "free") {
                 want = (st == "used") ? "used" : "reserved"
                 if (st == "freeing") want = c[1]
+                owner = (st == "used") ? known(k, "node") : stamp(v)
                 if (c[1] != want) drift = plain(c[1])
-                else if (st == "used" && c[6] != known(k, "node"))
-                    drift = "owner"
+                else if (st != "freeing" && c[6] != owner) drift = "owner"
             } else if (c[1] == "free") st = "free"
             else st = stamped ? "lost" : "foreign"
             dup = (lines[l] > 1 && (l in unsure)) ? 1 : ""
@@ -118,6 +125,11 @@ merge() { # merge POOL
             printf "scope=%s phase=%s why=%s\n",
                 known(k, "scope"), known(k, "phase"), known(k, "why")
         }
+        for (k in keys) {
+            st = known(k, "state")
+            if ((st == "" || st == "free") && known(k, "clean") == "yes" &&
+                (known(k, "pool") == mine) != (k in here)) print "away=" k
+        }
     }' "$@"
 }
 
@@ -128,12 +140,17 @@ field() { # field NAME ROW: the value in a row of merge
     printf '%s' "${field_rest%% *}"
 }
 
-# A LUN that somebody else has written to since our wipe is not clean any more
+# A LUN that somebody else may have written to since our wipe is not clean any
+# more: its line was theirs, was away, or is not the only one of its LUN
 forget_foreign() { # forget_foreign ROWS
-    printf '%s\n' "$1" | grep -E ' state=(foreign|lost) .* clean=yes ' |
+    printf '%s\n' "$1" |
+        grep -E '^away=| (state=(foreign|lost)|dup=1) .* clean=yes ' |
         while read -r line; do
-            load_lun "$(lun_file "$(field wwpns "$line")" \
-                "$(field lun "$line")")" || continue
+            case $line in
+                away=*) load_lun "$LUNS/${line#away=}" ;;
+                *) load_lun "$(lun_file "$(field wwpns "$line")" \
+                    "$(field lun "$line")")" ;;
+            esac || continue
             r_clean=no
             save_lun
         done
@@ -171,11 +188,12 @@ written: is it there once, and who else writes the file?"
     return 1
 }
 
-# "used" by another node than the record has, or had until its last detach
+# "used" (the MN also takes "USED") by another node than the record has, or had
+# until its last detach
 foreign_line() { # foreign := who uses the LUN
     line_wanted
-    foreign=$(line_awk 'mine() && $1 == "used" { print "used by " $6 }' \
-        "$p_file")
+    foreign=$(line_awk 'mine() && tolower($1) == "used" {
+        print "used by " $6 }' "$p_file")
     case $foreign in
         '') return 1 ;;
         "used by ${r_node:-?}" | "used by ${r_last:-?}") return 1 ;;

@@ -95,6 +95,54 @@ esac
             self.assertIn('lnx9', str(error))
         self.assertEqual(text, self.node.pool_text())
 
+    def test_used_is_used_in_any_case(self):
+        lun = self.claim()
+        text = self.taken(lun).replace('used,', 'USED,')
+        self.node.write(POOL_FILE, text)
+        self.assertRaises(exceptions.LunBusy, self.pool.release,
+                          lun.volume_id, lun.generation)
+        self.assertEqual(text, self.node.pool_text())
+
+    def test_another_owner_is_drift(self):
+        lun = self.claim()
+        self.assertEqual('', self.pool.look(lun.volume_id).drift)
+        self.node.write(POOL_FILE, self.node.pool_text().replace(
+            stamp(lun.volume_id), 'somebody'))
+        self.assertEqual('owner', self.pool.look(lun.volume_id).drift)
+        self.claim(lun.volume_id)
+        self.assertIn(stamp(lun.volume_id), self.node.pool_text())
+
+    def test_what_was_away_or_elsewhere_or_twice_is_not_clean(self):
+        away, elsewhere, twice = (lambda: self.node.pool('zpool1'),
+                                  lambda: self.node.pool('zpool2', line(0)),
+                                  lambda: self.node.pool('zpool1', line(0),
+                                                         line(0)))
+        for change in (away, elsewhere, twice):
+            self.node.pool('zpool1', line(0))
+            lun = self.clean()
+            self.assertEqual([True], [s.clean for s in self.pool.view().luns])
+            change()
+            self.pool.view()
+            self.assertIn('clean=no', self.record(lun))
+            self.node.pool('zpool2')
+
+    def clean(self):
+        """The first LUN, free again and clean."""
+        lun = self.claim()
+        self.wiped(lun)
+        name = 'var/lib/zvm-volume/luns/%s-%s' % (lun.wwpns[0], lun.lun)
+        self.node.write(name, self.node.read(name).replace(
+            'state=freeing', 'state=free').replace(
+                'volume=%s\n' % lun.volume_id, ''))
+        self.node.pool('zpool1', line(0))
+        return lun
+
+    def test_what_could_not_be_freed_at_once_is_not_clean(self):
+        lun = self.claim()
+        self.wiped(lun)
+        self.assertIsNone(self.pool.wait(lun.volume_id, 5))
+        self.assertIn('clean=no', self.record(lun))
+
     def test_a_line_that_a_detach_could_not_write_stops_nothing(self):
         instance = new()
         lun = self.attach(self.claim(), instance)
