@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The MN's commands and our program agree on the same pool files."""
+
+import os
+
+import hypothesis
+from hypothesis import stateful
+import testtools
+
+from tests.functional.agreement import machine
+from tests.functional.agreement import stage
+
+#: Examples of a run; a soak sets more
+EXAMPLES = int(os.environ.get('ZVM_TWO_VIEWS_EXAMPLES', '15'))
+STEPS = int(os.environ.get('ZVM_TWO_VIEWS_STEPS', '10'))
+# To explain a failure would run it hundreds of times more
+PHASES = [phase for phase in hypothesis.Phase
+          if phase != hypothesis.Phase.explain]
+
+
+class TwoViewsTest(testtools.TestCase):
+
+    def test_each_sees_the_others_effects(self):
+        with stage.Stage(stock=4 * stage.MOST) as running:
+
+            class Machine(machine.TwoViews):
+                stage = running
+
+            stateful.run_state_machine_as_test(
+                Machine, settings=hypothesis.settings(
+                    max_examples=EXAMPLES, stateful_step_count=STEPS,
+                    deadline=None, phases=PHASES, suppress_health_check=list(
+                        hypothesis.HealthCheck)))
