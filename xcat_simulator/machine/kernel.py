@@ -18,6 +18,7 @@ import time
 
 from xcat_simulator.machine import engine as engines
 from xcat_simulator.machine import sysfs
+from xcat_simulator.machine import usage
 from xcat_simulator.machine import zfcp
 
 _SEVERAL = re.compile('(0x[0-9a-f]{16}){2,}', re.IGNORECASE)
@@ -285,14 +286,22 @@ class Kernel:
     def _add_disk(self, port, lun, disk):
         if lun in port.disks:
             return
-        used = {sd.index for sd in self.disks()}
-        index = next(i for i in itertools.count() if i not in used)
+        index = self._free_index()
         sd = port.disks[lun] = zfcp.ScsiDevice(port, lun, disk, index)
         sysfs.make_disk(self.tree, sd, self._node.distro.wwid)
         sd.watch = self._watch(
             sd.path, lambda name: self._disk_written(sd, name))
         self.log('sd %s: [%s] Attached SCSI disk', sd.hctl, sd.name)
         self._node.disk_added(sd)
+
+    def _free_index(self):
+        """The next sd: not the name of a lost disk that somebody holds."""
+        used = {sd.name for sd in self.disks()}
+        if self.lost:
+            used |= usage.held_names(self._node.folder, set(self.lost),
+                                     self._node.open_files())
+        return next(i for i in itertools.count()
+                    if zfcp.disk_name(i) not in used)
 
     def delete(self, sd, opened=None):
         """Remove a disk; who uses it loses it.
@@ -311,6 +320,7 @@ class Kernel:
         self.log('sd %s: [%s] Synchronizing SCSI cache', sd.hctl, sd.name)
         if users:
             self.lost.append(sd.name)
+            usage.break_off(self._node.folder, sd.name, opened)
             self.log('I/O error, dev %s: removed while in use by %s',
                      sd.name, ', '.join(users))
 

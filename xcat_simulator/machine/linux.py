@@ -2,6 +2,7 @@
 """A Linux in a guest: a folder as its root, in which real commands run."""
 import dataclasses
 import errno
+import itertools
 import os
 import subprocess
 import threading
@@ -12,6 +13,7 @@ from xcat_simulator.machine import distro
 from xcat_simulator.machine import iucv
 from xcat_simulator.machine import kernel
 from xcat_simulator.machine import model
+from xcat_simulator.machine import mounts
 from xcat_simulator.machine import multipath
 from xcat_simulator.machine import persistent
 from xcat_simulator.machine import process
@@ -19,6 +21,8 @@ from xcat_simulator.machine import rootfs
 from xcat_simulator.machine import toolserver
 from xcat_simulator.machine import udev
 from xcat_simulator.machine import usage
+from xcat_simulator.machine import volumes
+from xcat_simulator.machine import zfcp
 
 # execve's limit for one argument (MAX_ARG_STRLEN), its final NUL included.
 ARGUMENT_LIMIT = 131072
@@ -74,6 +78,7 @@ class Linux:
         self.kernel = kernel.Kernel(self)
         self.udev = udev.Udev(self, options.udev_delay)
         self.multipath = multipath.Multipath(self, options.multipath)
+        self.volumes = volumes.Volumes(self)
         self.persistent = persistent.Persistent(
             self.folder, self.distro.zfcp_conf)
         self.iucv = iucv.Agent(self)
@@ -104,6 +109,7 @@ class Linux:
             self.kernel.start(self._scan_at_boot())
             self.udev.reset()
             self.multipath.reset()
+            self.volumes.reset()
             self.blacklist = cio.Blacklist(self.options.cio_ignore)
             # What is configured is taken from the list early.
             for bus_id in self.persistent.every_host():
@@ -117,6 +123,7 @@ class Linux:
             self.kernel.watch_proc()
             for virtual, device in sorted(self.vm.active_devices.items()):
                 self.kernel.appear(virtual, device)
+            self.udev.later(lambda: mounts.boot(self))
             if rootfs.is_enabled(self, 'iucvserd'):
                 self.iucv.start()
 
@@ -140,6 +147,7 @@ class Linux:
             self.boot_id = None
             self.kernel.stop()
             self.multipath.reset()
+            self.volumes.reset()
             self.udev.reset()
 
     def run(self, command, timeout=None):
@@ -213,15 +221,37 @@ class Linux:
         """What this node's processes have open: {path: {process id}}."""
         return process.open_files(self.folder)
 
+    def block_of(self, device):
+        """(name, its block folder in sys) of a ScsiDevice, Map or Volume."""
+        if isinstance(device, zfcp.ScsiDevice):
+            return device.name, '%s/block/%s' % (device.path, device.name)
+        return device.device, device.path
+
+    def free_dm(self):
+        """The lowest number that no device mapper device has."""
+        used = {found.index for found in self.multipath.maps.values()}
+        used |= {volume.index for volume in self.volumes.active}
+        return next(i for i in itertools.count() if i not in used)
+
     def users_of(self, device, opened=None):
-        """Who uses a ScsiDevice or a Map: texts, empty when nobody."""
-        if isinstance(device, multipath.Map):
-            name, where = device.device, device.path
-        else:
-            name = device.name
-            where = '%s/block/%s' % (device.path, name)
+        """Who uses a ScsiDevice, Map or Volume: texts, empty when nobody."""
+        name, where = self.block_of(device)
         maps = {found.device for found in self.multipath.maps.values()}
         return usage.users(self.folder, name, where, maps, opened)
+
+    def is_held(self, device):
+        """Is it mounted, swapped on or held: no open file counts."""
+        return bool(self.users_of(device, {}))
+
+    def mounts_on(self, device):
+        """Mounts and swap on a ScsiDevice and on what lies on it."""
+        found = [self.multipath.maps.get(device.disk.wwid)] if isinstance(
+            device, zfcp.ScsiDevice) else []
+        devices = [device] + [each for each in found if each]
+        for each in list(devices):
+            devices += self.volumes.above(each)
+        return [user for each in devices for user in self.users_of(each, {})
+                if user.startswith(('mounted', 'swap'))]
 
     # What the kernel tells: udev's rules act on it.
 

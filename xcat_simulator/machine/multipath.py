@@ -3,15 +3,18 @@
 
 A map is dm-N with the uuid mpath-3<wwid>; dev/mapper/3<wwid> names it. It
 stays with one path left; with none left it goes, unless it is in use: then
-it stays without paths, as multipathd leaves it.
+it stays without paths, as multipathd leaves it. No map is made over a path
+that is mounted, swapped on or held. etc/multipath/wwids has every WWID that
+ever had a map.
 """
 import dataclasses
-import itertools
+import os
 
 from xcat_simulator.machine import sysfs
 from xcat_simulator.machine import udev
 
 _MAJOR = 253
+WWIDS = 'etc/multipath/wwids'
 
 
 @dataclasses.dataclass(eq=False)
@@ -60,8 +63,26 @@ class Multipath:
             return
         paths = [other for other in self._node.kernel.disks()
                  if other.disk is sd.disk and other.settled]
-        if len(paths) > 1:
+        if len(paths) > 1 and not any(map(self._node.is_held, paths)):
             self._make(sd.disk, paths)
+
+    def claims(self, disk):
+        """Will it make a map of this disk as soon as it can?"""
+        return self.enabled and '/3%s/\n' % disk.wwid in self._wwids()
+
+    def _wwids(self):
+        try:
+            with open(self._tree.full(WWIDS)) as known:
+                return known.read()
+        except OSError:
+            return ''
+
+    def _remember(self, disk):
+        if '/3%s/\n' % disk.wwid in self._wwids():
+            return
+        os.makedirs(os.path.dirname(self._tree.full(WWIDS)), exist_ok=True)
+        with open(self._tree.full(WWIDS), 'a') as known:
+            known.write('/3%s/\n' % disk.wwid)
 
     def path_removed(self, sd, opened):
         found = self.maps.get(sd.disk.wwid)
@@ -96,9 +117,8 @@ class Multipath:
         return None
 
     def _make(self, disk, paths):
-        used = {found.index for found in self.maps.values()}
-        index = next(i for i in itertools.count() if i not in used)
-        made = self.maps[disk.wwid] = Map(disk, index)
+        self._remember(disk)
+        made = self.maps[disk.wwid] = Map(disk, self._node.free_dm())
         sysfs.make_block(self._tree, made.path, disk.size, made.number)
         self._tree.show(made.path + '/slaves')
         self._tree.show(made.path + '/dm', name=made.name, suspended=0,

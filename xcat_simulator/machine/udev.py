@@ -82,6 +82,7 @@ class Udev:
             for name in self.path_names(sd):
                 self._tree.unlink('%s/%s' % (BY_PATH, name))
         self._node.multipath.path_removed(sd, opened)
+        self._node.volumes.lost(sd)
         self._tree.unlink('dev/' + sd.name)
         self.refresh(sd.disk)
 
@@ -93,6 +94,7 @@ class Udev:
             self._tree.link('%s/%s' % (BY_PATH, name), 'dev/' + sd.name)
         self._node.multipath.path_added(sd)
         self.refresh(sd.disk)
+        self._node.volumes.appeared(sd.disk)
 
     def path_names(self, sd):
         """The names of a path in dev/disk/by-path."""

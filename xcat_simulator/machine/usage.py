@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who uses a block device of a node: mounts, swap, holders, open files."""
 import os
+import signal
 
 from xcat_simulator.machine import process
 
+SHELLS = ('bash', 'busybox', 'dash', 'sh')
 TABLES = (('proc/mounts', 'mounted on %s', 1), ('proc/swaps', 'swap', 0))
 
 
@@ -23,6 +25,28 @@ def users(folder, device, sysfs_path, ignore=(), opened=None):
         opened = process.open_files(folder)
     node = os.path.join(folder, 'dev', device)
     return found + ['process %d' % pid for pid in opened.get(node, ())]
+
+
+def held_names(folder, names, opened):
+    """Those of these device names that something still holds."""
+    return {name for name in names
+            if users(folder, name, 'none', opened=opened)
+            or folder + '/dev/%s (deleted)' % name in opened}
+
+
+def break_off(folder, device, opened):
+    """End the programs that read or write a disk that is gone.
+
+    Linux gives them I/O errors. Here they would go on, for the disk's file
+    is still there; a shell that merely has it open may live.
+    """
+    for pid in opened.get(os.path.join(folder, 'dev', device), ()):
+        try:
+            with open('/proc/%d/comm' % pid) as name:
+                if name.read().strip() not in SHELLS:
+                    os.kill(pid, signal.SIGBUS)
+        except OSError:
+            continue  # it has ended
 
 
 def _table(folder, name):

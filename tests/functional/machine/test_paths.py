@@ -187,7 +187,7 @@ class ByHand(base.NodeTest):
         self.mount(self.node, '/dev/sda')
         done = self.node.run('chzdev -d zfcp-lun ' + name)
         self.assertEqual(16, done.returncode)
-        self.assertIn('mounted on /mnt', done.stderr)
+        self.assertIn('Mount point /mnt', done.stderr)
         self.sh(self.node, 'chzdev -q -y -d zfcp-lun ' + name)
         self.assertEqual(['sda'], self.node.kernel.lost)
 

@@ -3,6 +3,9 @@
 import ctypes
 import os
 
+from xcat_simulator.machine import blocks
+from xcat_simulator.machine import mounts
+from xcat_simulator.machine import signatures
 from xcat_simulator.machine.tools import usage
 
 _PUNCH_HOLE_KEEP_SIZE = 0x02 | 0x01
@@ -15,21 +18,10 @@ _ACTIONS = ('--flushbufs', '--rereadpt', '--setro', '--setrw')
 
 def find(node, request, name):
     """The kernel's size in bytes and the file of a disk named by a path."""
-    path = os.path.realpath(os.path.join(request.folder, name))
-    device = os.path.basename(path)
-    if os.path.dirname(path) != os.path.join(node.folder, 'dev'):
+    block = blocks.find(node, request.folder, name)
+    if block is None:
         raise usage.Usage('cannot open %s: No such file or directory' % name)
-    for disk, names in _devices(node):
-        if device in names:
-            return disk.size, disk.path
-    raise usage.Usage('cannot open %s: No such file or directory' % name)
-
-
-def _devices(node):
-    for sd in node.kernel.disks():
-        yield sd.disk, (sd.name,)
-    for found in node.multipath.maps.values():
-        yield found.disk, (found.device,)
+    return block.size, block.path
 
 
 def blockdev(node, request):
@@ -119,26 +111,33 @@ def _bytes(text):
 
 
 def lsblk(node, request):
-    """[-b] [-n] [-d] [-r] [-P] [-o COLUMNS] [DEVICE]: disks and maps.
+    """[-b] [-n] [-d] [-r] [-P] [-o COLUMNS] [-f] [DEVICE]: with what is on it.
 
-    Columns: NAME KNAME PATH SIZE TYPE MAJ:MIN RO MOUNTPOINT WWN SERIAL.
+    Columns: NAME KNAME PATH SIZE TYPE MAJ:MIN RM RO FSTYPE UUID LABEL
+    MOUNTPOINT MOUNTPOINTS PKNAME WWN SERIAL. Sizes are in bytes.
     """
     chosen, names = usage.options(
-        request.arguments, 'bndrlpPo:s', ['bytes', 'noheadings', 'nodeps',
-                                          'raw', 'list', 'paths', 'pairs',
-                                          'output=', 'inverse'])
+        request.arguments, 'bndrlpPfo:s', ['bytes', 'noheadings', 'nodeps',
+                                           'raw', 'list', 'paths', 'pairs',
+                                           'output=', 'inverse', 'fs'])
     given = {name.lstrip('-')[0] if name != '--pairs' else 'P': value
              for name, value in chosen}
-    columns = given.get('o', 'NAME,MAJ:MIN,RM,SIZE,RO,TYPE,MOUNTPOINT')
+    columns = given.get('o', 'NAME,FSTYPE,LABEL,UUID,MOUNTPOINT' if 'f' in
+                        given else 'NAME,MAJ:MIN,RM,SIZE,RO,TYPE,MOUNTPOINT')
     columns = columns.upper().split(',')
     with node.lock:
-        rows = _rows(node)
+        rows = _rows(node, None, _tops(node), 'd' not in given)
         if names:
-            wanted = [os.path.basename(os.path.realpath(
-                os.path.join(request.folder, name))) for name in names]
-            rows = [row for row in rows if row['NAME'] in wanted]
-            if len(rows) < len(wanted):
-                return 32, '', 'lsblk: %s: not a block device\n' % names[0]
+            wanted = [blocks.find(node, request.folder, name)
+                      for name in names]
+            if None in wanted:
+                return 32, '', 'lsblk: %s: not a block device\n' % names[
+                    wanted.index(None)]
+            rows = _rows(node, None, wanted, 'd' not in given)
+    return 0, _printed(rows, columns, given), ''
+
+
+def _printed(rows, columns, given):
     if 'P' in given:
         lines = [' '.join('%s="%s"' % (c, row.get(c, '')) for c in columns)
                  for row in rows]
@@ -147,22 +146,49 @@ def lsblk(node, request):
                  for row in rows]
         if 'n' not in given:
             lines.insert(0, ' '.join(columns))
-    return 0, ''.join(line + '\n' for line in lines), ''
+    return ''.join(line + '\n' for line in lines)
 
 
-def _rows(node):
+def _tops(node):
+    """What lies on no other device that is there."""
+    every = list(blocks.every(node))
+    below = {id(above) for block in every
+             for above in _above(node, block.device)}
+    return [block for block in every if id(block.device) not in below]
+
+
+def _above(node, device):
+    return [found for found in node.multipath.maps.values()
+            if device in found.paths] + node.volumes.above(device)
+
+
+def _rows(node, parent, wanted, deeper):
     rows = []
-    for sd in node.kernel.disks():
-        rows.append(_row(sd.name, sd.disk, 'disk', sd.number))
-    for found in node.multipath.maps.values():
-        row = _row(found.device, found.disk, 'mpath', found.number)
-        row['PATH'] = '/dev/mapper/' + found.name
-        rows.append(row)
-    return rows
+    for block in wanted:
+        rows.append(_row(node, block, parent))
+        above = _above(node, block.device) if deeper else []
+        rows += _rows(node, block, [each for each in blocks.every(node)
+                                    if each.device in above], deeper)
+    return [row for i, row in enumerate(rows) if row not in rows[:i]]
 
 
-def _row(name, disk, kind, number):
-    return {'NAME': name, 'KNAME': name, 'PATH': '/dev/' + name,
-            'SIZE': str(disk.size), 'TYPE': kind, 'MAJ:MIN': number,
-            'RO': '0', 'RM': '0', 'WWN': '0x' + disk.wwid,
-            'SERIAL': '3' + disk.wwid}
+def _row(node, block, parent):
+    found = signatures.probe(block.path)
+    where = [line[1] for line in mounts.table(node)
+             if line[0] in (block.shown, '/dev/' + block.kernel)]
+    where += ['[SWAP]' for line in mounts.table(node, mounts.SWAPS)
+              if line[0] in (block.shown, '/dev/' + block.kernel)]
+    row = {'NAME': block.name, 'KNAME': block.kernel, 'PATH': block.shown,
+           'SIZE': str(block.size), 'TYPE': block.kind,
+           'MAJ:MIN': block.number, 'RO': '0', 'RM': '0',
+           'FSTYPE': found.get('TYPE', ''), 'UUID': found.get('UUID', ''),
+           'LABEL': found.get('LABEL', ''), 'MOUNTPOINT': ''.join(where[:1]),
+           'MOUNTPOINTS': ','.join(where),
+           'PKNAME': parent.kernel if parent else ''}
+    if block.kind != 'lvm':
+        row.update(WWN='0x' + block.device.disk.wwid,
+                   SERIAL='3' + block.device.disk.wwid)
+    if block.device in [sd for found in node.multipath.maps.values()
+                        for sd in found.paths]:
+        row['FSTYPE'] = 'mpath_member'
+    return row

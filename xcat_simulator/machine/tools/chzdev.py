@@ -209,7 +209,8 @@ def _check_use(job, adapter, device):
     disks = [sd for sd in adapter.disks()
              if device.lun is None
              or (sd.port.wwpn, sd.lun) == (device.wwpn, device.lun)]
-    users = [user for sd in disks for user in _mounts(job.node, sd)]
+    users = dict.fromkeys(user for sd in disks
+                          for user in _resources(job.node, sd))
     if not users or job.force:
         return
     job.err += 'Warning: %s %s is in use!\n         The following resources ' \
@@ -221,11 +222,11 @@ def _check_use(job, adapter, device):
         raise Failed(ABORTED, 'Operation aborted on user request')
 
 
-def _mounts(node, sd):
-    """chzdev looks at mounts and swap, also those through a map."""
-    found = node.multipath.maps.get(sd.disk.wwid)
-    users = node.users_of(sd) + (node.users_of(found) if found else [])
-    return [user for user in users if user.startswith(('mounted', 'swap'))]
+def _resources(node, sd):
+    """chzdev looks at mounts and swap, also those through maps and LVM."""
+    for user in node.mounts_on(sd):
+        yield ('Swap device %s' % sd.name if user == 'swap' else
+               user.replace('mounted on', 'Mount point', 1))
 
 
 def _disable_host(job, device, adapter):
