@@ -40,28 +40,34 @@ def add(guest, args):
         return
     pool, device, size = args[1].lower(), args[2], args[4]
     tag, wwpn, lun = (args[5:] + ['', '', ''])[:3]
-    before = {'status': 'free', 'size': size}
-    if len(args) == 8:
-        before, problem = pools.attributes(guest.hops, pool, wwpn, lun)
-        if problem:
-            yield problem
-            return
-        if before.get('status') == 'used':
-            yield IN_USE % (guest.node, wwpn, lun)
-            return
-    found = yield from pools.find_and_update(
-        guest.hops, guest.node, pool, 'used', fcp=device, wwpn=wwpn, lun=lun,
-        size=size, owner=guest.node, tag=tag)
-    if found is None:
-        yield NOT_ADDED % guest.node
-        return
-    if len(args) != 8:
-        before.update(wwpn=found.wwpn, lun=found.lun)
     try:
+        before = {'status': 'free', 'size': size}
+        if len(args) == 8:
+            before = yield from _known(guest, pool, wwpn, lun)
+        found = yield from pools.find_and_update(
+            guest.hops, guest.node, pool, 'used', fcp=device, wwpn=wwpn,
+            lun=lun, size=size, owner=guest.node, tag=tag)
+        if found is None:
+            yield NOT_ADDED % guest.node
+            return
+        if len(args) != 8:
+            before.update(wwpn=found.wwpn, lun=found.lun)
         yield from _Adding(guest, pool, found, before).run(
             int(perl.number(args[3])))
     except _Stop:
         return
+
+
+def _known(guest, pool, wwpn, lun):
+    """The columns of a line that was named."""
+    columns, problem = pools.attributes(guest.hops, pool, wwpn, lun)
+    if problem:
+        yield problem
+        raise _Stop
+    if columns.get('status') == 'used':
+        yield IN_USE % (guest.node, wwpn, lun)
+        raise _Stop
+    return columns
 
 
 def _wrong(args):
