@@ -28,6 +28,7 @@ MIB = 1 << 20
 
 def describe(world):
     """Six LUNs of 16 MiB, which the lines of a test give any size."""
+    world['lpars']['host1']['guests'] = {}
     world['lpars']['host1']['pools'] = {'p': [
         {'wwpns': [W1, W2], 'lun': lun, 'size': '16M', 'masked_to': 'all'}
         for lun in LUNS]}
