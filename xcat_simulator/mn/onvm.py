@@ -55,6 +55,8 @@ class Guest:
         self.userid = row.get('userid', '').upper()
         self.hops = hop.Hops(world, self._host())
         self.delivered = False    # did the last command reach the guest?
+        # Has a regular expression matched on the way to where the MN is?
+        self.matched = False
 
     def _host(self):
         for host in self.world.hosts.values():
@@ -88,7 +90,8 @@ class Guest:
             return text
         if self._is_zhcp():
             return self.ssh(command, say)
-        self._ask_power()
+        if not self._ask_power() and not self.matched and '"' not in command:
+            return self._taken_for_off(say)
         if 'SSH=1' not in self.status and 'IUCV=1' not in self.status:
             self._ask_for_iucv()
         if 'SSH=1' in self.status:
@@ -105,15 +108,24 @@ class Guest:
             return False
 
     def _ask_power(self):
-        """Ask until there is an answer, and make nothing of it.
+        """Ask until there is an answer; returns whether there was one.
 
         The MN looks for the answer, with its line feed, in the word off,
         and never finds it: a guest that is off is treated as one that is
-        on.
+        on. Without an answer its pattern is empty, by which Perl means the
+        one that matched last. xcatd leaves one that matches everything; so
+        the guest is off, unless another one matched since, as that for
+        quotes in the command.
         """
-        for _ in range(POWER_TRIES):
-            if self.power_text():
-                return
+        return any(self.power_text() for _ in range(POWER_TRIES))
+
+    def _taken_for_off(self, say):
+        self.delivered = False
+        problem = '%s: (Error) VM %s is powered off' % (self.node,
+                                                        self.userid)
+        if say:
+            say(problem)
+        return problem
 
     def power_text(self):
         return self.hops.run('/sbin/vmcp q user %s 2>/dev/null'

@@ -397,6 +397,39 @@ class ZhcpDownTest(AttachmentCase):
                       % (mn.W1, mn.LUN)))
 
 
+class ZhcpLostTest(AttachmentCase):
+    """The zHCP goes down after the pool file is changed."""
+
+    def lose(self, words):
+        ping = onvm.Guest.ping
+
+        def lost(guest):
+            self.event(zhcp='down')
+            return ping(guest)
+        with mock.patch.object(onvm.Guest, 'ping', lost):
+            return self.chvm('guest1', words)
+
+    def test_adding_takes_the_guest_for_off(self):
+        self.pool('p', LINE)
+        self.lpar.guests['LNX00001'].directory += 'DEDICATE 3B05 3B05\n'
+        texts = self.lose('--addzfcp p 3B05 0 5G')
+        off = 'guest1: (Error) VM LNX00001 is powered off'
+        self.assertEqual(
+            'guest1: Error: failed to ssh root@guest1  /sbin/chccwdev -e '
+            '0.0.3B05, Output: ' + off, texts[1])
+        self.assertEqual('guest1: (Error) FCP storage pool does not exist',
+                         texts[-1])
+        self.event(zhcp='up')
+        self.assertEqual(['used'], [line[:4] for line in self.lines('p')])
+
+    def test_removing_goes_on_in_the_guest(self):
+        self.pool('p', LINE.replace('free', 'used').replace(
+            ',,,', ',guest1,3B05,'))
+        self.assertEqual('guest1: De-configuring FCP device on host... Done',
+                         self.lose('--removezfcp 3B05 %s %s'
+                                   % (mn.W1, mn.LUN))[-1])
+
+
 class RemovalTest(AttachmentCase):
 
     def test_the_first_pool_in_the_alphabet(self):

@@ -101,13 +101,19 @@ class PowerTest(GuestCase):
                 ('stat', ['guest1: ']), ('on', []), ('off', [DOWN]),
                 ('softoff', [DOWN]), ('reset', [DOWN]),
                 ('pause', ['guest1: ']),
-                ('isreachable', ['guest1: reachable'])):
+                ('isreachable', ['guest1: unreachable']),
+                ('reboot', ['guest1: Shutting down LNX00001... Failed\n'])):
             self.assertEqual(wanted, self.rpower('guest1', action), action)
 
     def test_without_an_answer_power_is_asked_for_ten_times(self):
+        """Then the guest is off; not for a command with quotes in it."""
         self.event(zhcp='down')
-        self.rpower('guest1', 'isreachable')
+        self.elements('execcmdonvm', 'guest1', 'touch /tmp/a')
+        self.assertEqual(10, self.hops)
+        self.elements('execcmdonvm', 'guest1', 'touch "/tmp/b"')
         self.assertEqual(11, self.hops)
+        self.assertEqual([None, ''], [self.file('LNX00001', 'tmp/' + name)
+                                      for name in 'ab'])
 
     def test_smapi_fails(self):
         for function, action, title in (

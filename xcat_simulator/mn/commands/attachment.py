@@ -4,6 +4,7 @@
 Generators of what the MN prints: (onvm.Guest, words of the request).
 """
 
+import contextlib
 import re
 
 from xcat_simulator.mn import cli
@@ -79,6 +80,16 @@ def _wrong(args):
     return NO_IPL if loaddev and ';' in ''.join(args[6:7]) else None
 
 
+@contextlib.contextmanager
+def _matched(guest):
+    """Where the MN found the distribution's name by a pattern."""
+    before, guest.matched = guest.matched, True
+    try:
+        yield
+    finally:
+        guest.matched = before
+
+
 class _Adding:
     """The guest's side of --addzfcp, after the pool file is changed.
 
@@ -114,10 +125,12 @@ class _Adding:
         yield text
         if hop.failed(text):
             yield from self._roll_back()
-        if re.search('sles', system, re.I):
-            yield from self._checked('zfcp_host_configure 0.0.%s 1' % device)
-        elif re.search('ubuntu', system, re.I):
-            yield from self._checked('chzdev zfcp-host %s -e' % device)
+        with _matched(guest):
+            if re.search('sles', system, re.I):
+                yield from self._checked('zfcp_host_configure 0.0.%s 1'
+                                         % device)
+            elif re.search('ubuntu', system, re.I):
+                yield from self._checked('chzdev zfcp-host %s -e' % device)
 
     def _roll_back(self):
         for device in self._devices:
@@ -164,6 +177,11 @@ class _Adding:
         guest, lun = self._guest, self._lun
         guest.execute_as_root('echo 0x%s > %s' % (
             lun, UNIT % (device, wwpn, 'add')))
+        with _matched(guest):
+            yield from self._persist(device, wwpn, system)
+
+    def _persist(self, device, wwpn, system):
+        guest, lun = self._guest, self._lun
         if re.search('sles1[12]', system, re.I):
             yield from self._add_rules(device, wwpn)
         elif re.search('rhel', system, re.I):
@@ -237,6 +255,7 @@ def remove(guest, args):
     if not re.match(r'[01]\n?\Z', persist):
         yield PERSIST % guest.node
         return
+    guest.matched = True    # the pattern for PERSIST
     try:
         device, wwpn, lun = yield from _give_back(
             guest, device, wwpn, lun,
