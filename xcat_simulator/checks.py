@@ -44,6 +44,11 @@ def schema_text(name):
             / ('%s.schema.json' % name)).read_text(encoding='utf-8')
 
 
+def schema(name):
+    """The schema `world` or `initial` as a dict."""
+    return json.loads(schema_text(name))
+
+
 def validate(name, value):
     """Check a value against a schema; its name is the path's beginning.
 
@@ -91,16 +96,16 @@ def _no_json(path, value, above):
 def _validator(name):
     # In a schema $ is the end of the text, in Python also before a last
     # line feed.
-    def pattern(validator, wanted, instance, schema):
+    def pattern(validator, wanted, instance, part):
         if (isinstance(instance, str)
                 and not re.fullmatch(wanted, instance, re.DOTALL)):
             yield jsonschema.ValidationError('does not match')
 
     kind = jsonschema.validators.extend(
         jsonschema.Draft202012Validator, {'pattern': pattern})
-    schema = json.loads(schema_text(name))
-    kind.check_schema(schema)
-    return kind(schema)
+    wanted = schema(name)
+    kind.check_schema(wanted)
+    return kind(wanted)
 
 
 def _problems(name, error):

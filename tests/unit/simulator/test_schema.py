@@ -2,7 +2,6 @@
 """The schemas: what they promise, and that nothing gets past them."""
 
 import dataclasses
-import json
 
 import hypothesis
 import jsonschema
@@ -17,7 +16,7 @@ from xcat_simulator import worldfile
 
 
 def schema(name='world'):
-    return json.loads(checks.schema_text(name))
+    return checks.schema(name)
 
 
 def resolved(part):
