@@ -172,7 +172,7 @@ class Agent:
         except model.NodeDown:
             raise Lost()
         except PermissionError as refused:
-            return model.Completed(126, 'sh: %s: %s\n' % (
+            return model.Completed(126, 'sh: %s: %s\niucvcmdrc=126\n' % (
                 refused.filename, refused.strerror), '')
         try:
             return process.finish(self._work, data=data)

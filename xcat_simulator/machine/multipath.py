@@ -77,6 +77,16 @@ class Multipath:
         except OSError:
             return ''
 
+    def forget(self, name=None):
+        """Drop a WWID from the file, or all that have no map now."""
+        keep = {'/%s/' % found.name for found in self.maps.values()}
+        lines = [line for line in self._wwids().splitlines()
+                 if (line in keep if name is None else
+                     line != '/%s/' % name)]
+        if os.path.exists(self._tree.full(WWIDS)):
+            with open(self._tree.full(WWIDS), 'w') as known:
+                known.write(''.join(line + '\n' for line in lines))
+
     def _remember(self, disk):
         if '/3%s/\n' % disk.wwid in self._wwids():
             return

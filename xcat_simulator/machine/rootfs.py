@@ -128,8 +128,10 @@ def prepare(node):
          'proc /proc proc rw 0 0\nsysfs /sys sysfs rw 0 0\n')
     _put(node, 'proc/swaps',
          'Filename\t\t\t\tType\t\tSize\tUsed\tPriority\n')
-    _put(node, 'proc/cmdline', 'root=/dev/dasda1%s\n' % (
-        ' cio_ignore=all,!condev' if node.options.cio_ignore else ''))
+    _put(node, 'proc/cmdline', 'root=/dev/dasda1%s%s\n' % (
+        ' cio_ignore=all,!condev' if node.options.cio_ignore else '',
+        '' if node.options.lun_scan or not node.distro.scan_parameter
+        else ' zfcp.allow_lun_scan=0'))
     _put(node, 'proc/filesystems', 'nodev\tsysfs\nnodev\tproc\n\txfs\n')
     _put(node, 'proc/modules', 'zfcp 180224 0 - Live 0x0\n')
     _put(node, 'proc/cio_settle', '')

@@ -3,15 +3,21 @@
 import os
 import shutil
 import tempfile
+import unittest
 
 import testtools
 
+from xcat_simulator.machine import confine
 from xcat_simulator.machine import linux
 from xcat_simulator.machine import lpar
 from xcat_simulator.machine import model
 
 WWPNS = ('5005076303000001', '5005076303000002')
 GIB = 1 << 30
+
+needs_landlock = unittest.skipUnless(
+    confine.ABI >= 1, 'without Landlock a command that names an absolute path '
+    'is refused')
 
 
 def lun(number):

@@ -118,7 +118,7 @@ class Suse(base.NodeTest):
             W1, W1, base.lun(0)))
         self.lpar.guests['LNX00001'].reset()
         self.assertEqual([NAME], self.by_path(self.node))
-        self.sh(self.node, 'sed -i -e /%s/d etc/udev/rules.d/51-*.rules'
+        self.sh(self.node, 'sed -i -e "\\,%s,d" etc/udev/rules.d/51-*.rules'
                 % base.lun(0))
         self.lpar.guests['LNX00001'].reset()
         self.assertEqual([], self.by_path(self.node))

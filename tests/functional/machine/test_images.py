@@ -56,6 +56,7 @@ class Images(base.NodeTest):
             self.nothing_is_left()
             os.unlink(self.node.folder + '/tmp/x.img')
 
+    @base.needs_landlock
     def test_absolute_paths_are_the_nodes(self):
         self.run_tool(CREATE + self.path() + '/tmp/x.img')
         self.run_tool(UNPACK + self.path(1)
@@ -96,6 +97,7 @@ class Images(base.NodeTest):
         self.assertIn('ERROR: The specified image file already exists.', out)
         self.assertEqual('kept\n', self.sh(self.node, 'cat tmp/y'))
 
+    @base.needs_landlock
     def test_no_path_leads_out_of_the_node(self):
         self.refused(CREATE + self.path() + '../x.img',
                      'An error was encountered while creating')

@@ -85,6 +85,7 @@ class Commands(IucvTest):
         self.assertEqual((0, 'lnx00001\n'), self.call(
             'LNX00001 "cat $ZVM_ROOT/etc/hostname"'))
 
+    @base.needs_landlock
     def test_the_guest_stays_confined(self):
         code, out = self.call("LNX00001 'cat %s/etc/hostname'"
                               % self.lpar.folder)
@@ -268,11 +269,11 @@ class Files(IucvTest):
                            'chmod 750 tmp/x')
 
     def send(self, source, destination):
-        return self.call('LNX00001 iucv_file_transport %s %s'
+        return self.call('LNX00001 iucv_file_transport %s "$ZVM_ROOT/%s"'
                          % (source, destination))
 
     def test_a_file_comes_with_its_mode(self):
-        self.assertEqual((0, ''), self.send('/tmp/x', '/var/lib/y'))
+        self.assertEqual((0, ''), self.send('tmp/x', 'var/lib/y'))
         target = self.node.folder + '/var/lib/y'
         with open(self.zhcp.folder + '/tmp/x', 'rb') as one, \
                 open(target, 'rb') as other:
@@ -281,41 +282,48 @@ class Files(IucvTest):
 
     def test_paths_that_the_shell_expanded_mean_the_same(self):
         self.assertEqual((0, ''), self.send(
-            '"$ZVM_ROOT/tmp/x"', '"$ZVM_ROOT/var/lib/y"'))
+            '"$ZVM_ROOT/tmp/x"', 'var/lib/y'))
+        self.sh(self.node, '[ -s var/lib/y ]')
+
+    @base.needs_landlock
+    def test_absolute_paths_are_the_nodes(self):
+        self.assertEqual((0, ''), self.call(
+            'LNX00001 iucv_file_transport /tmp/x /var/lib/y'))
         self.sh(self.node, '[ -s var/lib/y ]')
 
     def test_what_is_there_is_kept_under_another_name(self):
         self.sh(self.node, 'echo old > var/lib/y')
-        self.send('/tmp/x', '/var/lib/y')
+        self.send('tmp/x', 'var/lib/y')
         self.assertEqual('old\n', self.sh(
             self.node, 'cat var/lib/y.iucvold'))
 
     def test_no_source_is_16(self):
-        code, out = self.send('/tmp/none', '/var/lib/y')
+        code, out = self.send('tmp/none', 'var/lib/y')
         self.assertEqual(16, code)
-        self.assertIn('failed to open file /tmp/none for read.\nNo such file '
+        self.assertIn('failed to open file tmp/none for read.\nNo such file '
                       'or directory\nReturn code 16, Reason code 2.', out)
-        self.assertEqual(16, self.send('/tmp', '/var/lib/y')[0])
+        self.assertEqual(16, self.send('tmp', 'var/lib/y')[0])
 
     def test_the_destination_must_be_a_file_in_a_folder(self):
-        for target, text in (('/var/lib', 'should include the file name'),
-                             ('/no/where', 'Failed to open file /no/where')):
-            code, out = self.send('/tmp/x', target)
+        for target, text in (('var/lib', 'should include the file name'),
+                             ('no/where', 'Failed to open file')):
+            code, out = self.send('tmp/x', target)
             self.assertEqual(4, code)
             self.assertIn("Server can't receive file.", out)
             self.assertIn(text, out)
 
+    @base.needs_landlock
     def test_nothing_outside_is_read_or_written(self):
         secret = os.path.join(self.folder, 'secret')
         with open(secret, 'w') as outside:
             outside.write('x')
         self.sh(self.zhcp, 'ln -s %s tmp/link' % secret)
-        self.assertEqual(16, self.send('/tmp/link', '/var/lib/y')[0])
+        self.assertEqual(16, self.send('tmp/link', 'var/lib/y')[0])
         self.sh(self.node, 'ln -s %s var/lib/link' % secret)
-        self.send('/tmp/x', '/var/lib/link')
+        self.send('tmp/x', 'var/lib/link')
         self.assertEqual(1, os.path.getsize(secret))
 
     def test_the_right_to_call_is_needed_for_files_too(self):
         self.sh(self.node, 'echo OTHER > etc/iucv_authorized_userid')
-        self.assertEqual(1, self.send('/tmp/x', '/var/lib/y')[0])
+        self.assertEqual(1, self.send('tmp/x', 'var/lib/y')[0])
         self.assertFalse(os.path.exists(self.node.folder + '/var/lib/y'))

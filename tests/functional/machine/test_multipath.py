@@ -37,6 +37,20 @@ class Multipath(base.NodeTest):
             ['mpath-' + self.wwid, str(base.GIB // 512), 'sda', 'sdb', 'sdc',
              'sdd', node, node, node, 'dm-0', '4'], out)
 
+    def test_its_file_of_wwids_remembers_and_forgets(self):
+        self.attach()
+        file = self.node.folder + '/etc/multipath/wwids'
+        self.sh(self.node, 'multipath -f ' + self.wwid)
+        with open(file) as known:
+            self.assertEqual('/%s/\n' % self.wwid, known.read())
+        self.sh(self.node, 'multipath -w ' + self.wwid)
+        self.assertEqual(0, os.path.getsize(file))
+        self.sh(self.node, 'multipath; multipath -W')
+        with open(file) as known:
+            self.assertEqual('/%s/\n' % self.wwid, known.read())
+        self.sh(self.node, 'multipath -F; multipath -W')
+        self.assertEqual(0, os.path.getsize(file))
+
     def test_one_path_makes_no_map(self):
         self.sh(self.node, 'chzdev -q -e zfcp-lun ' + self.paths[0])
         self.assertEqual('', self.sh(self.node, 'ls dev/mapper'))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""multipath -l, -ll, -f, -F, -r, -c and multipathd show, reload, add."""
+"""multipath -l, -ll, -f, -F, -r, -c, -w, -W; multipathd show, reload, add."""
 from xcat_simulator.machine.tools import usage
 
 
@@ -13,6 +13,11 @@ def multipath(node, request):
             return _flush_all(node)
         if '-f' in flags:
             return _flush(node, names)
+        if '-W' in flags or '-w' in flags:
+            found = node.multipath.find(names[0]) if names else None
+            node.multipath.forget(None if '-W' in flags else
+                                  found.name if found else ''.join(names[:1]))
+            return 0, '', ''
         if '-l' in flags:
             return 0, _list(node, names), ''
         if '-c' in flags or '-C' in flags:
