@@ -344,6 +344,11 @@ class RefusalTest(CopyCase):
         self.assertEqual([NO_SOURCE % (W1, TARGET)],
                          self.refusals('3B00;3B01', W1, TARGET))
 
+    def test_what_is_no_fcp_device(self):
+        for device in ('xyz', '%s', '3B0%d'):
+            self.assertEqual([NO_SOURCE % (W1, TARGET)],
+                             self.refusals(device, W1, TARGET))
+
     def test_a_target_that_is_too_small(self):
         self.assertEqual(
             ['host1: (Error) Target zFCP device %s/%s is not large enough'

@@ -43,42 +43,31 @@ def copy(hops, node, args):
     if len(args) not in (4, 6):
         yield poolchange.PARAMETERS % node
         return
-    device, wwpn, lun = args[1:4]
+    device, source = args[1], args[2:4]
     target = [text.replace('0x', '') for text in args[4:]]
-    found = yield from _source(hops, node, wwpn, lun)
+    found = yield from _source(hops, node, *source)
     if not found:
         return
     pool, line = found
     sizes = line.get('size', ''), ''
     if target:
         sizes = yield from _compare(hops, node, pool, sizes[0], target)
-        if not sizes:
-            return
-    words = '--addzfcp %s %s 0 ' % (pool, device)
-    here = _attach(hops, words + '%s "" %s %s' % (sizes[0], wwpn, lun), Path())
-    if not here:
-        yield ('%s: (Error) Source zFCP device %s/%s cannot be attached'
-               % (node, wwpn, lun))
+    if not sizes:
         return
-    words += '%s "" %s %s' % (sizes[1], *target) if target else sizes[0]
-    there = _attach(hops, words, here)
-    if not there:
-        yield ('%s: (Error) Target zFCP device %s/%s cannot be attached'
-               % (node, *target) if target else '%s: (Error) Cannot find a '
-               'suitable target zFCP device' % node)
-        _chvm(hops, '--removezfcp %s %s %s 0' % (device, wwpn, lun))
+    both = yield from _attach_both(hops, node, pool, device, sizes, source,
+                                   target)
+    if not both:
         return
-    here = Path(here.fcp, wwpn.lower(), lun.lower())
-    result = yield from _copy_data(hops, node, here, there)
+    result = yield from _copy_data(hops, node, *both)
     yield node + ': Detatching source and target disks'
-    for path in (here, there):
+    for path in both:
         _chvm(hops, '--removezfcp %s %s %s %d' % (
             path.fcp, path.wwpn, path.lun, result == 'Done'))
     yield from _restore(hops, node, pool, line)
     yield '%s: Copying zFCP device... %s' % (node, result)
     if result == 'Done':
         yield ('%s: Source disk copied onto zFCP device %s/%s'
-               % (node, there.wwpn, there.lun))
+               % (node, both[1].wwpn, both[1].lun))
 
 
 def _pool(hops, node, wwpn, lun):
@@ -149,6 +138,28 @@ def _chvm(hops, words):
     return text if cut else text.partition('\n')[2]
 
 
+def _attach_both(hops, node, pool, device, sizes, source, target):
+    """(Path, Path) of both LUNs on the zHCP; None when it has not both.
+
+    Then it has neither, or so the MN thinks: it sets the first one free.
+    """
+    words, named = '--addzfcp %s %s 0 ' % (pool, device), '%s "" %s %s'
+    here = _attach(hops, words + named % (sizes[0], *source), Path())
+    if not here:
+        yield ('%s: (Error) Source zFCP device %s/%s cannot be attached'
+               % (node, *source))
+        return None
+    there = _attach(hops, words + (named % (sizes[1], *target) if target
+                                   else sizes[0]), here)
+    if not there:
+        yield ('%s: (Error) Target zFCP device %s/%s cannot be attached'
+               % (node, *target) if target else
+               '%s: (Error) Cannot find a suitable target zFCP device' % node)
+        _chvm(hops, '--removezfcp %s %s %s 0' % (device, *source))
+        return None
+    return Path(here.fcp, *map(str.lower, source)), there
+
+
 def _attach(hops, words, before):
     """The Path by which the zHCP now has a LUN; None when it says no Done.
 
@@ -212,12 +223,10 @@ def _capture(hops, node, args):
     if len(args) < 4:
         yield poolchange.PARAMETERS % node
         return
-    profile = args[1]
-    wwpn, lun = (text.replace('0x', '') for text in args[2:4])
     option = yield from _compression(hops, node, args[4:])
     if option is None:
         return
-    below = '%s/%s/%s' % (SYSTEM, ARCH, profile)
+    below = '%s/%s/%s' % (SYSTEM, ARCH, args[1])
     staging = '%s/staging/%s' % (install.ROOT, below)
     tree = hops.world.install
     tree.remove(staging)
@@ -226,23 +235,30 @@ def _capture(hops, node, args):
     if not mounted:
         tree.remove(staging)
         return
+    wwpn, lun = (text.replace('0x', '') for text in args[2:4])
     source = yield from _source(hops, node, wwpn, lun)
     if not source:
         return
-    pool, line = source
+    done = yield from _to_image(hops, node, source[0], wwpn, lun,
+                                mounted + '/' + below, option)
+    if not done:
+        tree.remove(staging)
+        return
+    yield from _restore(hops, node, *source)
+    yield from _publish(hops.world, node, args[1], staging, below)
+
+
+def _to_image(hops, node, pool, wwpn, lun, folder, option):
+    """Whether the zHCP has made an image, as far as the MN sees."""
     found = yield from _take(hops, node, pool, wwpn, lun)
     if not found:
-        tree.remove(staging)
-        return
+        return False
     yield node + ': Capturing volume using zHCP node'
-    reason = _run(hops, 'creatediskimage', found, '%s/%s/%s_%s.img %s' % (
-        mounted, below, found.wwpn, found.lun, option))
+    reason = _run(hops, 'creatediskimage', found, '%s/%s_%s.img %s' % (
+        folder, found.wwpn, found.lun, option))
     if reason is not None:
         yield _problem(node, 'Image capture of', found, reason)
-        tree.remove(staging)
-        return
-    yield from _restore(hops, node, pool, line)
-    yield from _publish(hops.world, node, profile, staging, below)
+    return reason is None
 
 
 def _compression(hops, node, given):
@@ -336,19 +352,8 @@ def deploy(hops, node, args):
         return
     image = args[1]
     wwpn, lun = (text.replace('0x', '') for text in args[2:4])
-    below = _image_folder(image)
-    if not below:
-        yield '%s: (Error) The image name is not valid' % node
-        return
-    folder = '%s/%s/%s' % (install.ROOT, METHOD, below)
-    files = hops.world.install.names(folder, '.img')
-    if len(files) != 1:
-        yield '%s: (Error) %s %s' % (
-            node, folder, 'contains more than the expected number of image '
-            'files' if files else 'does not contain image files')
-        return
-    mounted = yield from _mount(hops, METHOD)
-    if not mounted:
+    path = yield from _image_path(hops, node, image)
+    if not path:
         return
     pool = yield from _pool(hops, node, wwpn, lun)
     if pool is None:
@@ -357,8 +362,7 @@ def deploy(hops, node, args):
     if not found:
         return
     yield node + ': Deploying volume using zHCP node'
-    reason = _run(hops, 'unpackdiskimage', found, '%s/%s/%s' % (
-        mounted, below, files[0]))
+    reason = _run(hops, 'unpackdiskimage', found, path)
     yield from pools.find_and_update(
         hops, node, pool, 'reserved', wwpn=found.wwpn, lun=found.lun)
     if reason is None:
@@ -367,10 +371,25 @@ def deploy(hops, node, args):
         yield _problem(node, 'Image deploy to', found, reason)
 
 
-def _image_folder(image):
-    """Where an image is: what stands after the third dash names it."""
+def _image_path(hops, node, image):
+    """Where the zHCP has the file of an image, None without one.
+
+    What stands after the third dash of the name names the folder.
+    """
     parts = perl.split(image, '-')
-    return '%s/%s/%s' % (SYSTEM, ARCH, parts[3]) if len(parts) > 3 else ''
+    if len(parts) < 4:
+        yield '%s: (Error) The image name is not valid' % node
+        return None
+    below = '%s/%s/%s' % (SYSTEM, ARCH, parts[3])
+    folder = '%s/%s/%s' % (install.ROOT, METHOD, below)
+    files = hops.world.install.names(folder, '.img')
+    if len(files) != 1:
+        yield '%s: (Error) %s %s' % (
+            node, folder, 'contains more than the expected number of image '
+            'files' if files else 'does not contain image files')
+        return None
+    mounted = yield from _mount(hops, METHOD)
+    return mounted and '%s/%s/%s' % (mounted, below, files[0])
 
 
 OPTIONS = {'--capturezfcp': capture, '--copyzfcp': copy,
