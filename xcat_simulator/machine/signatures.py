@@ -26,7 +26,7 @@ _LONGEST = 65536
 def probe(path):
     """{TYPE, UUID, LABEL, PTTYPE} as far as the disk has them."""
     with open(path, 'rb') as disk:
-        head = disk.read(PAGE)
+        head = disk.read(PAGE).ljust(PAGE, b'\0')
     for name, at, magic, uuid_at, label_at, size in _KNOWN:
         if head[at:at + len(magic)] != magic:
             continue
