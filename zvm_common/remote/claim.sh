@@ -174,7 +174,7 @@ verb_release() {
     case $r_state in
         freeing) free_again "$1" ;;
         used) refuse busy "$(row)" ;;
-        wiping) job_runs && { look_row; return; } ;;
+        wiping) job_runs && { settle || :; look_row; return; } ;;
     esac
     [ "$r_gen" = "$2" ] || refuse stale "$(row)"
     foreign_user && refuse busy "$(row) text=$(text "$foreign")"
@@ -182,6 +182,7 @@ verb_release() {
         # the same wipe, with another end: the job reads the state when done
         r_before=preparing r_state=wiping
         save_lun
+        settle || :
         look_row
         return
     fi

@@ -232,6 +232,7 @@ class Ledger:
         if record.state == 'freeing':
             self._free_again(record)
         if record.state == 'wiping' and record.job:
+            self.settle(record)
             return self._told(record)
         if record.generation != generation:
             raise No('stale')

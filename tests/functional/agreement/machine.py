@@ -38,14 +38,22 @@ picks = st.integers(0, 9)
 ports = st.sampled_from(('all', 'last', 'last', 'first', 'other'))
 
 
+# status and owner, channel, tag
+BEGINS = (('free', ',,'), ('free', ',,'), ('used', 'guest1,3B05,t'),
+          ('reserved', 'vol-a,0,'), ('reserved', 'vm10,,root'))
+
+
 @st.composite
 def lines(draw):
-    """Free lines of different LUNs, as an administrator would write them."""
-    numbers = draw(st.lists(luns, min_size=2, max_size=4, unique=True))
-    return ['free,%s,%s,%s,%s,,,' % (
-        draw(st.sampled_from(PORTS[:3])), lun,
-        draw(st.sampled_from(LINE_SIZES)), draw(st.sampled_from(RANGES)))
-        for lun in numbers]
+    """Lines of a pool, each LUN number but once most of the time."""
+    def line(lun):
+        status, rest = draw(st.sampled_from(BEGINS))
+        return ','.join((
+            status, draw(st.sampled_from(PORTS[:3])), lun,
+            draw(st.sampled_from(LINE_SIZES)), draw(st.sampled_from(RANGES)),
+            rest))
+    return [line(lun) for lun in draw(st.lists(
+        luns, min_size=2, max_size=4, unique=draw(picks) > 0))]
 
 
 class TwoViews(stateful.RuleBasedStateMachine):

@@ -183,6 +183,14 @@ class WipeTest(base.Story):
         self.both.end_wipes()
         self.assertEqual(('ours', ''), self.state())
 
+    def test_freed_while_it_is_wiped_and_deleted_once_more(self):
+        self.both.claim(V1, trust=False)
+        for _ in range(2):
+            self.release()
+            self.assertEqual(('wiping', ''), (
+                lambda row: (row.state, row.drift))(self.both.release(V1)[0]))
+        self.assertEqual([(None, '')], self.both.end_wipes())
+
     def test_used_while_it_is_wiped_for_a_volume(self):
         self.both.claim(V1, trust=False)
         self.reserve('lnx9', status='used')
