@@ -57,15 +57,15 @@ class Both:
 
     def change(self, *words):
         expected = self.pools.change(words)
-        same(expected, self.stage.change(*words), ' '.join(words))
+        same(expected, self.stage.mn.change(*words), ' '.join(words))
         return expected
 
     def addzfcp(self, node, *words):
         """POOL DEVICE SIZE [TAG WWPN LUN]."""
         pool, device, size, *path = words
         expected = self.pools.addzfcp(node, stage.GUESTS[node], *words)
-        found = self.stage.change_guest(node, '--addzfcp', pool, device, '0',
-                                        size, *path)
+        found = self.stage.mn.change_guest(node, '--addzfcp', pool, device,
+                                           '0', size, *path)
         # chvm calls itself and prints what it prints, with its empty lines
         same(expected, [(kind, text.strip()) for kind, text in found],
              'addzfcp %s' % (words,))
@@ -74,8 +74,8 @@ class Both:
     def removezfcp(self, node, *words):
         """DEVICE WWPN LUN PERSIST."""
         expected = self.pools.removezfcp(node, *words)
-        same(expected, self.stage.change_guest(node, '--removezfcp', *words),
-             'removezfcp %s' % (words,))
+        found = self.stage.mn.change_guest(node, '--removezfcp', *words)
+        same(expected, found, 'removezfcp %s' % (words,))
         return expected
 
     def rmvm(self, node):
@@ -87,12 +87,12 @@ class Both:
 
     def list_names(self):
         expected = self.pools.names()
-        same(expected, self.stage.names(), '--zfcppoolnames')
+        same(expected, self.stage.mn.names(), '--zfcppoolnames')
         return expected
 
     def listing(self, pool, wanted='all'):
         expected = self.pools.listing(pool, wanted)
-        same(expected, self.stage.listing(pool, wanted), (pool, wanted))
+        same(expected, self.stage.mn.listing(pool, wanted), (pool, wanted))
         return expected
 
     # --- we

@@ -7,10 +7,8 @@ import pathlib
 import re
 import shutil
 import time
-import urllib.parse
 
-import requests
-
+from tests.functional.agreement import mnuser
 from tests import worlds
 from xcat_simulator import fixture
 from zvm_common import exceptions
@@ -20,7 +18,6 @@ from zvm_common.xcat import hypervisor
 from zvm_common.xcat import session
 from zvm_common import zhcp
 
-HEADERS = {'userName': worlds.USER, 'password': worlds.PASSWORD}
 PORTS = ('5005076303001001', '5005076303001002')
 LUNS = tuple('40114%03d00000000' % number for number in range(6))
 DISK = 6 << 30
@@ -69,11 +66,10 @@ def world(stock):
 
 
 class Stage:
-    """The MN for its users (`change`, `listing`, ...), and our program.
+    """`mn` is a user of the MN, `pool(name)` is ours, on the same files.
 
     A context manager, that starts a simulator anew when its stock of guests
-    runs out. `pool(name)` is ours, `change` and its kin are the
-    MN's commands; the texts of an answer are (kind, text) pairs.
+    runs out.
     """
 
     def __init__(self, stock=MOST):
@@ -92,10 +88,7 @@ class Stage:
             self.simulator = fixture.Simulator(world(self._stock))
             stack.callback(self.simulator.cleanUp)
             self.simulator.setUp()
-            self._mn = stack.enter_context(requests.Session())
-            # REQUESTS_CA_BUNDLE would come before session.verify
-            self._mn.trust_env = False
-            self._mn.verify = self.simulator.ca_file
+            self.mn = stack.enter_context(self.user())
             ours = session.Session(
                 self.simulator.server, worlds.USER, worlds.PASSWORD,
                 ca_file=self.simulator.ca_file)
@@ -150,18 +143,24 @@ class Stage:
             (self.folder / (name + '.conf')).write_text(text)
 
     def _undedicate(self):
-        for node, userid in GUESTS.items():
-            answer = self._ask('GET', 'vms/' + node, None)
-            for device in re.findall('DEDICATE (....)', answer[0][1]):
-                self.change_guest(node, '--undedicatedevice', device)
+        for node in GUESTS:
+            for device in re.findall('DEDICATE (....)',
+                                     self.mn.directory(node)):
+                self.mn.change_guest(node, '--undedicatedevice', device)
 
     def end_jobs(self):
         """Let all wipes that run come to their ends."""
+        with self.open_gate():
+            for path in (self.ledger / 'jobs').glob('*-????????????????'):
+                self._until_unlocked(path)
+
+    @contextlib.contextmanager
+    def open_gate(self):
+        """Wipes run to their ends, for a while."""
         gate = self.root / 'tmp/gate'
         gate.touch()
         try:
-            for path in (self.ledger / 'jobs').glob('*-????????????????'):
-                self._until_unlocked(path)
+            yield
         finally:
             gate.unlink()
 
@@ -184,47 +183,14 @@ class Stage:
         return {path.stem: path.read_text()
                 for path in self.folder.glob('*.conf')}
 
-    # --- users of the MN
-
-    def change(self, *words):
-        """chhypervisor."""
-        return self._ask('PUT', 'hypervisor/host1', [' '.join(words)])
-
-    def change_guest(self, node, *words):
-        """chvm."""
-        return self._ask('PUT', 'vms/' + node, [' '.join(words)])
+    def user(self):
+        """One more mnuser.User: each thread needs its own."""
+        return mnuser.User(self.simulator.url, self.simulator.ca_file)
 
     def rmvm(self, node):
         """Define a node for a guest that is off; delete the guest."""
-        userid = self._left.pop()
-        self._mn.post(self._url('nodes/' + node), json=[
-            'groups=all', 'mgt=zvm', 'hcp=' + HOSTNAME, 'userid=' + userid],
-            headers=HEADERS, timeout=60).raise_for_status()
-        return self._ask('DELETE', 'vms/' + node, None)
-
-    def listing(self, pool, wanted='all'):
-        return self._ask('GET', 'nodes/host1/inventory', None, '--zfcppool',
-                         pool, wanted)
-
-    def names(self):
-        return self._ask('GET', 'nodes/host1/inventory', None,
-                         '--zfcppoolnames')
-
-    def _ask(self, method, path, body, *fields):
-        answer = self._mn.request(method, self._url(path, *fields), json=body,
-                                  headers=HEADERS, timeout=60)
-        if answer.status_code != 200:
-            raise AssertionError(answer.text)
-        return [(kind, text) for each in answer.json()['data']
-                for kind in ('info', 'data', 'error') if kind in each
-                for text in each[kind]]
-
-    def _url(self, path, *fields):
-        query = urllib.parse.urlencode(
-            [('format', 'json')] + [('field', each) for each in fields])
-        return '%s/xcatws/%s?%s' % (self.simulator.url, path, query)
-
-    # --- we
+        self.mn.define(node, HOSTNAME, self._left.pop())
+        return self.mn.rmvm(node)
 
     def pool(self, name):
         return Pool(self.zhcp, name,

@@ -211,7 +211,7 @@ class FolderTest(base.Story):
         self.both.claim(volume())
         text = self.stage.texts()['zpool1']
         with self.stage.instead('cat', 'exit 1\n'):
-            self.stage.names()
+            self.stage.mn.names()
         self.assertEqual({}, self.stage.texts())
         lines = self.both.pools.files.pop('zpool1')
         self.both.check()
@@ -252,11 +252,11 @@ class LongPoolTest(base.Story):
             [model.HEADER, line()] + many) + '\n'})
 
     def last(self, *words):
-        return self.stage.change(*words)[-1][1]
+        return self.stage.mn.change(*words)[-1][1]
 
     def test_filters_and_changes_find_nothing(self):
         self.assertEqual([('info', 'host1: %s\n' % model.HEADER)],
-                         self.stage.listing('zpool1', 'free'))
+                         self.stage.mn.listing('zpool1', 'free'))
         before = self.stage.texts()
         for words in (('--reservezfcp', 'zpool1', 'used', 'lnx9', '0', '1M',
                        W1, L0),
@@ -267,7 +267,8 @@ class LongPoolTest(base.Story):
         self.assertEqual(before, self.stage.texts())
 
     def test_all_and_add_work_and_so_do_we(self):
-        self.assertEqual(2402, self.stage.listing('zpool1')[0][1].count('\n'))
+        listed = self.stage.mn.listing('zpool1')[0][1]
+        self.assertEqual(2402, listed.count('\n'))
         self.assertIn('Done', self.last('--addzfcp2pool', 'zpool1', 'free',
                                         W1, L1, '3G'))
         pool = self.stage.pool('zpool1')
@@ -286,9 +287,10 @@ class ZhcpDownTest(base.Story):
         self.addCleanup(self.stage.simulator.event, zhcp='up')
 
     def test_a_pool_looks_empty_and_adding_is_done(self):
-        self.assertEqual([('info', None)], self.stage.listing('zpool1'))
-        self.assertEqual('error', self.stage.listing('zpool1', 'free')[0][0])
-        self.assertEqual('info', self.stage.change(
+        self.assertEqual([('info', None)], self.stage.mn.listing('zpool1'))
+        self.assertEqual('error',
+                         self.stage.mn.listing('zpool1', 'free')[0][0])
+        self.assertEqual('info', self.stage.mn.change(
             '--addzfcp2pool', 'zpool1', 'free', W1, L1, '1G')[-1][0])
         self.assertEqual([line()], self.stage.texts()['zpool1'].split()[1:])
 
