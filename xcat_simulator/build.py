@@ -4,6 +4,7 @@
 from xcat_simulator import machine
 from xcat_simulator.machine import directory
 from xcat_simulator.machine import model
+from xcat_simulator import poolfile
 
 ENTRY = ('USER %s XXXX 2G 4G G\nINCLUDE LNXDFLT\nCPU 00 BASE\n'
          'MACHINE ESA 32\nMDISK 0100 3390 1 3338 VOL001 MR\n')
@@ -19,7 +20,7 @@ class Disks:
     """
 
     def __init__(self, folder, lpars):
-        self._folder = folder
+        self.folder = folder
         self._joined = {}
         self._disks = {}
         luns = [lun for each in lpars for pool in each.pools.values()
@@ -53,7 +54,7 @@ class Disks:
         wwids = [name[0] for name in names if len(name) == 1]
         try:
             disk = machine.Disk.create(
-                self._folder, lun.wwpns, lun.lun, lun.bytes,
+                self.folder, lun.wwpns, lun.lun, lun.bytes,
                 masked_to=lun.masked_to, contents=lun.contents,
                 wwid=wwids[0] if wwids else None)
         except OSError as e:
@@ -63,6 +64,30 @@ class Disks:
         disk.wwpns += tuple(name[0] for name in names if len(name) == 2
                             and name[0] not in disk.wwpns)
         return disk
+
+
+class Added:
+    """Disks of the lines that came into an LPAR's pool files since."""
+
+    def __init__(self, host, folder):
+        self._host, self._folder = host, folder
+        self._texts = host.pool_texts()
+        self._known = {path for disk in host.lpar.disks
+                       for path in disk.paths()}
+
+    def __call__(self):
+        """The new ones, each told once."""
+        texts = self._host.pool_texts()
+        if texts == self._texts:
+            return []
+        self._texts, added = texts, []
+        for lun in (lun for text in texts.values()
+                    for lun in poolfile.luns(text)):
+            if self._known.isdisjoint((wwpn, lun.lun) for wwpn in lun.wwpns):
+                added.append(machine.Disk.create(
+                    self._folder, lun.wwpns, lun.lun, lun.bytes))
+                self._known.update(added[-1].paths())
+        return added
 
 
 def _names(lun):

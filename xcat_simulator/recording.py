@@ -56,7 +56,7 @@ def parse(initial):
             raise checks.WorldError('%s.nodes.%s' % (TOP, name),
                                     'must be a node name')
     lpar = spec.Lpar(
-        name=initial['hypervisor'], connector_port=spec.SAME,
+        name=initial['hypervisor'], connector_port=spec.SAME, grows=True,
         zhcp=_zhcp(initial), devices=_devices(initial),
         guests=_guests(initial), texts=initial['pools'],
         pools={name: tuple(poolfile.luns(text))

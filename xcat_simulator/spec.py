@@ -93,6 +93,7 @@ class Lpar:
     texts: dict = dataclasses.field(default_factory=dict)
     guests: tuple = ()
     targets: dict = None      # CHPID -> target ports; None: all see all
+    grows: bool = False       # a line that is added brings its disk
 
 
 @dataclasses.dataclass(frozen=True)

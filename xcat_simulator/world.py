@@ -81,6 +81,8 @@ class World:
                                   self.install.exports())
                 host = self.hosts[each.name] = Host(each, lpar)
                 _write_pools(host, each)
+                if each.grows:
+                    lpar.storage.more = build.Added(host, disks.folder)
                 build.power_guests(each, lpar)
         except BaseException:
             self.stop()

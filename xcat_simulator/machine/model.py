@@ -78,6 +78,10 @@ class Disk:
     lun: str
     masked_to: frozenset | None = None
 
+    def paths(self):
+        """(target WWPN, LUN) of each port it is behind."""
+        return [(wwpn, self.lun) for wwpn in self.wwpns]
+
     def visible_to(self, initiator):
         return self.masked_to is None or initiator in self.masked_to
 

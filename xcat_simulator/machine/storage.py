@@ -6,12 +6,18 @@ class Storage:
     """Disks behind target ports.
 
     targets: CHPID -> target WWPNs that its fabric reaches; a CHPID that is
-    not in it reaches all.
+    not in it reaches all. `more` is asked for disks that have come since.
     """
 
     def __init__(self, disks, targets=None):
-        self.disks = list(disks)
+        self._disks = list(disks)
         self.targets = dict(targets or {})
+        self.more = tuple
+
+    @property
+    def disks(self):
+        self._disks.extend(self.more())
+        return self._disks
 
     def ports(self, device):
         """The target WWPNs that an FCP device finds, sorted."""

@@ -5,7 +5,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 
 import fixtures
 import hypothesis
@@ -13,6 +12,7 @@ import requests
 import testtools
 
 from tests import initials
+from xcat_simulator import fixture
 
 ADMIN = {'userName': 'admin', 'password': 'admin'}
 COMMAND = [sys.executable, '-m', 'xcat_simulator.cli']
@@ -20,48 +20,19 @@ HEADER = initials.HEADER
 ONE, TWO = '5005076303000001', '5005076303000002'
 
 
-class Served(fixtures.Fixture):
-    """`zvm-simulator serve --initial`; clients verify it with its CA."""
+class Served(fixture.Simulator):
+    """A served initial object, and a client that verifies it."""
 
     def __init__(self, initial):
-        super().__init__()
-        self._initial = initial
+        super().__init__(initial=initial)
 
     def _setUp(self):
-        folder = self.useFixture(fixtures.TempDir()).path
-        path = os.path.join(folder, 'initial.json')
-        with open(path, 'w', encoding='utf-8') as stream:
-            json.dump(self._initial, stream)
-        self.dir = os.path.join(folder, 'state')
-        self._log = open(os.path.join(folder, 'log'), 'w+')
-        self.addCleanup(self._log.close)
-        self._process = subprocess.Popen(
-            COMMAND + ['serve', '--initial', path, '--port', '0', '--dir',
-                       self.dir], stdout=self._log, stderr=self._log)
-        self.addCleanup(self._end)
-        ready = os.path.join(self.dir, 'ports.json')
-        deadline = time.monotonic() + 60
-        while not os.path.exists(ready):
-            if self._process.poll() is not None or (
-                    time.monotonic() > deadline):
-                raise RuntimeError('not ready: ' + self.log())
-            time.sleep(0.02)
-        with open(ready, encoding='utf-8') as stream:
-            self.ports = json.load(stream)
-        self.url = 'https://localhost:%d' % self.ports['mn']
+        super()._setUp()
         self.session = requests.Session()
         self.addCleanup(self.session.close)
+        # REQUESTS_CA_BUNDLE would come before session.verify.
         self.session.trust_env = False
-        self.session.verify = os.path.join(self.dir, 'ca.pem')
-
-    def log(self):
-        self._log.seek(0)
-        return self._log.read()
-
-    def _end(self):
-        if self._process.poll() is None:
-            self._process.terminate()
-        self._process.wait(30)
+        self.session.verify = self.ca_file
 
     def ask(self, path, method='GET', body=None, headers=ADMIN):
         return self.session.request(method, self.url + path, json=body,
@@ -134,6 +105,21 @@ class InitialTest(testtools.TestCase):
         self.assertEqual({'errorcode': ['0']}, answer[-1])
         # No zoning and no mask: each port shows what is behind it.
         self.assertEqual(['guest1: 3'], answer[0]['data'])
+
+    def test_a_line_that_is_added_brings_its_disk(self):
+        """What a storage server has is not in a recording."""
+        served = self.serve(pools={'pool1': HEADER})
+        served.data('hypervisor/host1', method='PUT', body=[
+            '--addzfcp2pool pool1 free %s 4011400000000000 2G 3B00-3B3F'
+            % ONE])
+        served.data('vms/guest1', method='PUT',
+                    body=['--addzfcp pool1 auto 0 1G'])
+        self.assertEqual([2 << 30], [
+            disk['size'] for disk in served.lpar()['disks']])
+        self.assertEqual(
+            ['guest1: 2147483648'], served.data(
+                'nodes/guest1/dsh', method='PUT',
+                body=['command=lsblk -bdno SIZE'])[0]['data'])
 
     def test_a_pool_of_more_than_128_kib(self):
         text = HEADER + ''.join(
