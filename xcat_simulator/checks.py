@@ -13,7 +13,6 @@ import re
 
 import jsonschema
 
-POOL = re.compile(r'[a-z0-9_-]{1,64}\Z')
 SIZE = re.compile(r'([0-9]{1,12}(?:\.[0-9]{1,12})?)([MG])\Z', re.IGNORECASE)
 UNITS = {'M': 1 << 20, 'G': 1 << 30}
 MAX_BYTES = 1 << 50

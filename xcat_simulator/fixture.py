@@ -29,16 +29,21 @@ STOP_SECONDS = 20
 class Simulator(fixtures.Fixture):
     """Runs `zvm-simulator serve` for a world (dict, or path of its file).
 
+    Instead of it `initial` is the initial object of a recording (a dict).
+
     server: 'localhost:PORT'; url: 'https://localhost:PORT'; ca_file; dir;
-    world: the world as a dict; process: the subprocess.Popen.
+    world: the world, or the initial object; process: the subprocess.Popen.
     """
 
-    def __init__(self, world):
+    def __init__(self, world=None, initial=None):
         super().__init__()
-        if not isinstance(world, dict):
+        if (world is None) == (initial is None):
+            raise ValueError('give either a world or an initial object')
+        self._option = '--world' if initial is None else '--initial'
+        if world is not None and not isinstance(world, dict):
             with open(world, encoding='utf-8') as stream:
                 world = yaml.safe_load(stream)
-        self.world = world
+        self.world = world if initial is None else initial
 
     def _setUp(self):
         folder = os.path.realpath(tempfile.mkdtemp(prefix='zvm-simulator-'))
@@ -46,9 +51,12 @@ class Simulator(fixtures.Fixture):
         self.dir = os.path.join(folder, 'state')
         self.ca_file = os.path.join(self.dir, 'ca.pem')
         self._log = os.path.join(folder, 'log')
-        world = os.path.join(folder, 'world.yaml')
+        world = os.path.join(folder, 'world')
         with open(world, 'w', encoding='utf-8') as stream:
-            yaml.safe_dump(self.world, stream)
+            if self._option == '--world':
+                yaml.safe_dump(self.world, stream)
+            else:
+                json.dump(self.world, stream)
         self.process = self._start(world)
         self.addCleanup(self.stop)
         self.ports = self._wait()
@@ -64,7 +72,7 @@ class Simulator(fixtures.Fixture):
         with open(self._log, 'wb') as log:
             return subprocess.Popen(
                 [sys.executable, '-m', 'xcat_simulator.cli', 'serve',
-                 '--world', world, '--port', '0', '--dir', self.dir],
+                 self._option, world, '--port', '0', '--dir', self.dir],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 env=environment, start_new_session=True)
 

@@ -21,6 +21,7 @@ import testtools
 
 from xcat_simulator import checks
 from xcat_simulator import fixture
+from xcat_simulator.machine import distro
 from xcat_simulator.mn import commands as commands_package
 from xcat_simulator.mn.commands import guest
 from xcat_simulator.mn.commands import hypervisor
@@ -249,6 +250,16 @@ class WorldsTest(testtools.TestCase):
         simulator = self.useFixture(fixture.Simulator(path))
         self.assertNotIn('Traceback', simulator.log())
         return simulator, worldfile.load(path).lpars
+
+    def test_there_is_a_guest_of_each_distribution(self):
+        lpar, = worldfile.load(os.path.join(
+            FOLDER, 'worlds', 'distributions.yaml')).lpars
+        self.assertEqual(set(distro.DISTROS), set(distro.DISTROS) & {
+            each.node for each in lpar.guests})
+        for each in lpar.guests:
+            if each.node in distro.DISTROS:
+                self.assertEqual(distro.DISTROS[each.node].kernel,
+                                 distro.find(each.linux.distro).kernel)
 
 
 def _world_test(name):
