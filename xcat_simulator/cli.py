@@ -36,34 +36,39 @@ def _parser():
     commands = parser.add_subparsers(dest='command', required=True)
     serve = commands.add_parser('serve', help='serve a world until stopped')
     serve.set_defaults(run=_serve)
-    source = serve.add_mutually_exclusive_group(required=True)
-    source.add_argument('--world', metavar='FILE',
-                        help='world file (YAML)')
-    source.add_argument('--initial', metavar='FILE',
-                        help="a recorded scenario's initial object (JSON)")
-    serve.add_argument('--port', type=_port, required=True,
-                       help='HTTPS port of the management node; 0: any')
-    serve.add_argument('--dir', required=True,
-                       help='folder for state, disks and ca.pem; made when '
-                            'missing, emptied of an earlier run')
-    serve.add_argument('--listen', metavar='ADDRESS',
-                       default=simulator.LOOPBACK,
-                       help='another address than 127.0.0.1; then with a '
-                            'generated password')
+    _add_serve(serve)
     check = commands.add_parser(
         'check', help='tell what is wrong with a world, or what is in it')
     check.set_defaults(run=_check)
-    source = check.add_mutually_exclusive_group(required=True)
-    source.add_argument('world', metavar='FILE', nargs='?',
-                        help='world file (YAML)')
-    source.add_argument('--initial', metavar='FILE',
-                        help="a recorded scenario's initial object (JSON)")
+    _add_source(check, 'world', nargs='?')
     schema = commands.add_parser(
         'schema', help='print the JSON Schema of a world file')
     schema.set_defaults(run=_schema)
     schema.add_argument('--initial', action='store_true',
                         help="that of a recording's initial object instead")
     return parser
+
+
+def _add_source(parser, name, **more):
+    """A world file, by the option or argument of that name, or a recording."""
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument(name, metavar='FILE', help='world file (YAML)',
+                        **more)
+    source.add_argument('--initial', metavar='FILE',
+                        help="a recorded scenario's initial object (JSON)")
+
+
+def _add_serve(parser):
+    _add_source(parser, '--world')
+    parser.add_argument('--port', type=_port, required=True,
+                        help='HTTPS port of the management node; 0: any')
+    parser.add_argument('--dir', required=True,
+                        help='folder for state, disks and ca.pem; made when '
+                             'missing, emptied of an earlier run')
+    parser.add_argument('--listen', metavar='ADDRESS',
+                        default=simulator.LOOPBACK,
+                        help='another address than 127.0.0.1; then with a '
+                             'generated password')
 
 
 def _port(text):
