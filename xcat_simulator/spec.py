@@ -107,6 +107,8 @@ class Spec:
     users: dict
     lpars: tuple
     sudoer: str = 'root'
+    name: str = 'mn'
+    distro: str = None        # the MN's own; None: a Debian
     version: str = 'Version 2.19.0 (git commit 7733d16f8)'
     nodes: dict = None
     table: tuple = None

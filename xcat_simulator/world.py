@@ -70,7 +70,8 @@ class World:
         self.sudoer = spec.sudoer
         self.users = dict(spec.users)
         self.nodes = _node_table(spec)
-        self.local = local.Local(local.hosts(self.nodes.definitions()))
+        self.local = local.Local(local.hosts(self.nodes.definitions()),
+                                 spec.name, spec.distro)
         self.install = install.Tree(folder, self.local.name)
         self.images = install.Tables()
         self.hosts = {}

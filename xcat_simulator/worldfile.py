@@ -54,7 +54,7 @@ def parse(value):
              for name, each in value['users'].items()}
     lpars = tuple(_lpar(name, each) for name, each in value['lpars'].items())
     found = spec.Spec(users=users, lpars=lpars,
-                      **_given(value, ('version', 'sudoer')))
+                      **_given(value, ('version', 'sudoer', 'name', 'distro')))
     _check(found)
     return found
 

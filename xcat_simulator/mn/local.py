@@ -4,6 +4,8 @@
 import re
 import threading
 
+from xcat_simulator.machine import distro
+
 RELEASE = '/etc/os-release'
 # That of the recordings. Where the MN's release is none that xCAT knows,
 # it configures nothing in a guest that would outlive a reboot.
@@ -22,9 +24,9 @@ class Local:
     takes out of etc/hosts is not resolved until it is defined anew.
     """
 
-    def __init__(self, hosts=(), name='mn'):
+    def __init__(self, hosts=(), name='mn', system=None):
         self.name = name
-        self.files = dict(DEBIAN)
+        self.files = _release(system)
         self._hosts = [' '.join(words) for words in hosts]
         self._lost = set()
         self._lock = threading.Lock()
@@ -45,6 +47,14 @@ class Local:
             for line in filter(pattern.search, list(self._hosts)):
                 self._hosts.remove(line)
                 self._lost.update(line.split()[1:])
+
+
+def _release(system):
+    """The release files of a distribution by its name; None: Debian."""
+    if system is None:
+        return dict(DEBIAN)
+    return {'/' + path: text for path, text
+            in distro.find(system).release_files().items()}
 
 
 def hosts(definitions):

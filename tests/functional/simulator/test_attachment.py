@@ -290,6 +290,27 @@ class ReleaseTest(AttachmentCase):
             'LNX00001', 'etc/udev/rules.d/51-zfcp-0.0.3b05.rules'))
 
 
+class OwnDistroTest(AttachmentCase):
+    """The world says what the management node runs on."""
+
+    @staticmethod
+    def describe(world):
+        world.update(distro='rhel7.2', name='xcat1')
+        world['lpars']['host1']['guests']['guest1']['linux'] = 'rhel7.2'
+
+    def test_it_decides_what_is_written_in_guests(self):
+        self.pool('p', LINE)
+        self.chvm('guest1', '--addzfcp p 3B05 0 5G')
+        self.assertIn('0.0.3b05 0x%s 0x%s\n' % (mn.W1, mn.LUN),
+                      self.file('LNX00001', 'etc/zfcp.conf'))
+
+    def test_its_name_is_in_errors(self):
+        self.pool('p', LINE)
+        self.event(smapi_fails='Image_Device_Dedicate 204 8 Busy')
+        texts = self.chvm('guest1', '--addzfcp p 3B05 0 5G')
+        self.assertIn('Error: [xcat1]: guest1: ', texts[1])
+
+
 class UbuntuTest(AttachmentCase):
 
     release = UBUNTU
