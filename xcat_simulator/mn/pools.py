@@ -96,6 +96,10 @@ def read(hops, pool, function, node=None):
     return answer.text, problem
 
 
+class _Refused(Exception):
+    """What the MN prints of a line that it will not change."""
+
+
 def find_and_update(hops, header, pool, status, fcp='', wwpn='', lun='',
                     size='', owner='', tag=''):
     """Give a line another status, owner, channel and tag.
@@ -103,81 +107,79 @@ def find_and_update(hops, header, pool, status, fcp='', wwpn='', lun='',
     With WWPN and LUN that line, without them the smallest free LUN that is
     large enough. Returns a Found, None when it came to nothing.
     """
-    problem = _wrong(status, fcp, owner)
-    if problem:
-        yield '%s: %s' % (header, problem)
-        return None
-    size, problem = _megabytes(size)
-    if problem:
-        yield '%s: %s' % (header, problem)
-        return None
-    explicit = perl.true(wwpn) and perl.true(lun)
-    if explicit:
-        yield '%s: Using given WWPN and LUN' % header
-        wwpn, lun = wwpn.replace('0x', ''), lun.replace('0x', '')
-        problem = _wrong_path(wwpn, lun)
-        if problem:
-            yield '%s: %s' % (header, problem)
-            return None
-    make_folder(hops)
-    if not exists(hops, pool):
-        yield '%s: (Error) FCP storage pool does not exist' % header
-        return None
-    text, problem = read(hops, pool, 'findAndUpdatezFcpPool')
-    if problem:
-        yield problem
-        return None
-    if explicit:
-        disk, problem = _named(text, pool, wwpn, lun, size)
-    else:
-        disk, problem = _fitting(text, size)
-    if problem:
-        yield '%s: %s' % (header, problem)
-        return None
-    yield '%s: Found FCP device 0x%s/0x%s' % (header, disk.wwpn, disk.lun)
-    if re.search('used', status, re.I) and re.match('auto', fcp, re.I):
-        fcp = yield from select_device(hops, header, fcp, disk.range, owner)
-        if not perl.true(fcp):
-            return None
-    elif re.search('free', status, re.I):
-        fcp = owner = ''
-    problem = _change(hops, pool, disk, size,
-                      status=status, owner=owner, fcp=fcp, tag=tag)
-    if problem:
-        yield problem if '(Error) In ' in problem else '%s: %s' % (
-            header, problem)
+    try:
+        _check_attributes(header, status, fcp, owner)
+        size = _megabytes(header, size)
+        disk = yield from _find(hops, header, pool, wwpn, lun, size)
+        yield '%s: Found FCP device 0x%s/0x%s' % (header, disk.wwpn, disk.lun)
+        if re.search('used', status, re.I) and re.match('auto', fcp, re.I):
+            fcp = yield from select_device(hops, header, disk.range, owner)
+            if not perl.true(fcp):
+                return None
+        elif re.search('free', status, re.I):
+            fcp = owner = ''
+        _change(hops, header, pool, disk, size,
+                status=status, owner=owner, fcp=fcp, tag=tag)
+    except _Refused as refused:
+        yield str(refused)
         return None
     return Found(fcp, disk.wwpn, disk.lun)
 
 
-def _wrong(status, fcp, owner):
+def _check_attributes(header, status, fcp, owner):
+    problem = ''
     if not STATUS.match(status):
-        return BAD_STATUS
-    if (perl.true(fcp) and not re.match('auto', fcp, re.I)
-            and re.search('[^0-9a-f;]', fcp, re.I)):
-        return '(Error) Invalid FCP channel address %s.' % fcp
-    if re.search('used', status, re.I) and not perl.true(owner):
-        return NO_OWNER
-    if re.search('free', status, re.I) and perl.true(owner):
-        return OWNER
-    return ''
+        problem = BAD_STATUS
+    elif (perl.true(fcp) and not re.match('auto', fcp, re.I)
+          and re.search('[^0-9a-f;]', fcp, re.I)):
+        problem = '(Error) Invalid FCP channel address %s.' % fcp
+    elif re.search('used', status, re.I) and not perl.true(owner):
+        problem = NO_OWNER
+    elif re.search('free', status, re.I) and perl.true(owner):
+        problem = OWNER
+    if problem:
+        raise _Refused('%s: %s' % (header, problem))
 
 
-def _megabytes(size):
-    """(the size in MB, what is wrong); a size in M is left as it is."""
-    if not perl.true(size):
-        return size, ''
-    if re.search('G', size, re.I):
-        return str(perl.digits(size) * 1024), ''
-    return size, '' if re.search('M', size, re.I) else BAD_SIZE
+def _megabytes(header, size):
+    """The size in MB; a size in M is left as it is."""
+    if perl.true(size) and re.search('G', size, re.I):
+        return str(perl.digits(size) * 1024)
+    if perl.true(size) and not re.search('M', size, re.I):
+        raise _Refused('%s: %s' % (header, BAD_SIZE))
+    return size
 
 
-def _wrong_path(wwpn, lun):
+def _find(hops, header, pool, wwpn, lun, size):
+    """The LUN that is named, or one that fits."""
+    explicit = perl.true(wwpn) and perl.true(lun)
+    if explicit:
+        yield '%s: Using given WWPN and LUN' % header
+        wwpn, lun = wwpn.replace('0x', ''), lun.replace('0x', '')
+        _check_path(header, wwpn, lun)
+    make_folder(hops)
+    if not exists(hops, pool):
+        raise _Refused('%s: (Error) FCP storage pool does not exist' % header)
+    text = _read_again(hops, pool)
+    if explicit:
+        return _named(header, text, pool, wwpn, lun, size)
+    return _fitting(header, text, size)
+
+
+def _read_again(hops, pool):
+    text, problem = read(hops, pool, 'findAndUpdatezFcpPool')
+    if problem:
+        raise _Refused(problem)
+    return text
+
+
+def _check_path(header, wwpn, lun):
     if re.search('[^0-9a-f;]', wwpn, re.I):
-        return '(Error) Invalid world wide portname %s.' % wwpn
+        raise _Refused('%s: (Error) Invalid world wide portname %s.'
+                       % (header, wwpn))
     if re.search('[^0-9a-f]', lun, re.I):
-        return '(Error) Invalid logical unit number %s.' % lun
-    return ''
+        raise _Refused('%s: (Error) Invalid logical unit number %s.'
+                       % (header, lun))
 
 
 def _column(columns, index):
@@ -193,8 +195,8 @@ def _line_size(text, only_units):
     return perl.digits(text)
 
 
-def _fitting(text, size):
-    """The smallest free LUN of at least this size; then what is wrong."""
+def _fitting(header, text, size):
+    """The smallest free LUN of at least this size."""
     best, disk = 0, _Disk('', '', '')
     wanted = perl.number(size)
     for line in perl.split(shell.egrep(text, '^free'), '\n'):
@@ -206,55 +208,52 @@ def _fitting(text, size):
             best = found
             disk = _Disk(*(_column(columns, i) for i in (1, 2, 4)))
     if not (perl.true(disk.wwpn) and perl.true(disk.lun)):
-        return None, ('(Error) A suitable device of %sM or larger could not '
-                      'be found' % size)
-    return disk, ''
+        raise _Refused('%s: (Error) A suitable device of %sM or larger could '
+                       'not be found' % (header, size))
+    return disk
 
 
-def _named(text, pool, wwpn, lun, size):
-    """The LUN that was named; then what is wrong with it."""
+def _named(header, text, pool, wwpn, lun, size):
+    """The LUN that was named, if it is there and large enough."""
     select = shell.egrep(text, '%s,%s' % (wwpn, lun)).removesuffix('\n')
     if not perl.true(select):
-        return None, ('(Error) zFCP device 0x%s/0x%s could not be found in '
-                      'zFCP pool %s' % (wwpn, lun, pool))
+        raise _Refused('%s: (Error) zFCP device 0x%s/0x%s could not be found '
+                       'in zFCP pool %s' % (header, wwpn, lun, pool))
     columns = perl.split(select, ',')
     if perl.true(size):
         if _line_size(_column(columns, 3), False) < perl.number(size):
-            return None, ('(Error) FCP device %s/%s is not large enough'
-                          % (wwpn, lun))
-    return _Disk(wwpn, lun, _column(columns, 4)), ''
+            raise _Refused('%s: (Error) FCP device %s/%s is not large enough'
+                           % (header, wwpn, lun))
+    return _Disk(wwpn, lun, _column(columns, 4))
 
 
-def _change(hops, pool, disk, size, status, owner, fcp, tag):
-    """Read again, and replace what has the LUN; returns what is wrong.
+def _change(hops, header, pool, disk, size, status, owner, fcp, tag):
+    """Read again, and replace what has the LUN.
 
     Two lines that have the LUN make a pattern of two lines: sed refuses it
     and nobody looks at its exit status.
     """
-    text, problem = read(hops, pool, 'findAndUpdatezFcpPool')
-    if problem:
-        return problem
+    text = _read_again(hops, pool)
     select = shell.egrep(text, disk.lun).removesuffix('\n')
     size = size + 'M'
     if not perl.true(select):
         hops.run('echo %s >> %s' % (','.join(
             (status, disk.wwpn, disk.lun, size, '', owner, fcp, tag)),
             FILE % pool))
-        return ''
+        return
     columns = perl.split(select, ',')
     known = [_column(columns, i) for i in range(1, 5)]
     if not perl.true(known[2]):
         known[2] = size
     if not perl.matches(disk.wwpn, known[0]):
-        return ('(Error) FCP device %s/%s does not exists'
-                % (disk.wwpn, disk.lun))
+        raise _Refused('%s: (Error) FCP device %s/%s does not exists'
+                       % (header, disk.wwpn, disk.lun))
     update = ','.join([status] + known + [owner, fcp, tag])
     hops.run("sed --in-place -e 's#%s#%s#i' %s"
              % (select, update, FILE % pool))
-    return ''
 
 
-def select_device(hops, header, fcp, ranges, owner):
+def select_device(hops, header, ranges, owner):
     """An FCP device within the ranges for that owner; '' if there is none.
 
     One that the owner's directory entry has, else a free one that no pool
