@@ -174,7 +174,12 @@ settle() {
     p_file=$POOLS/$r_pool.conf
     s_why="the line of $r_wwpns $r_lun in pool $r_pool does not stay as \
 written: is it there once, and who else writes the file?"
-    for attempt in 1 2 3 4 5; do
+    attempt=0 settle_end=$(($(date +%s) + 10))
+    # writers in a loop leave a gap in the end; a line that is not there stays
+    # away
+    until [ $attempt -ge 5 ] &&
+        { ! line_there || [ "$(date +%s)" -ge $settle_end ]; }; do
+        attempt=$((attempt + 1))
         wait_for_sed
         pool_is_whole || { s_why="pool $r_pool: $p_why"; return 1; }
         carry_over
@@ -183,7 +188,6 @@ written: is it there once, and who else writes the file?"
         rewrite || nap
         wait_for_sed
         line_is && return 0
-        : "$attempt"
     done
     return 1
 }
@@ -225,12 +229,18 @@ line_is() {
         END { exit !(n == 1 && ok) }' "$p_file"
 }
 
+line_there() { # once
+    line_wanted
+    line_awk 'mine() { n++ } END { exit n != 1 }' "$p_file"
+}
+
 # Under the ledger's lock nobody else writes these files.  A foreign >> may
 # have opened the old file before it was replaced, and writes to it under its
-# second name .was
+# second name .was.  A foreign sed may replace the file between any two steps,
+# so that name is given anew before ours is moved, and must be what was copied
 rewrite() {
     line_wanted
-    ln "$p_file" "$p_new.was" && cp -p "$p_file" "$p_new.old" &&
+    ln "$p_file" "$p_new.was" && cp -p "$p_new.was" "$p_new.old" &&
         line_awk 'mine() {
                 n++; $1 = st; $6 = ow; $7 = ch
                 if (NF < 8) $8 = ""
@@ -239,7 +249,8 @@ rewrite() {
         [ "$(wc -l <"$p_new")" -eq "$(wc -l <"$p_new.old")" ] &&
         like_old "$p_new" "$p_file" &&
         { sync "$p_new" 2>/dev/null || sync; } &&
-        no_sed && cmp -s "$p_file" "$p_new.old" &&
+        no_sed && ln -f "$p_file" "$p_new.was" &&
+        cmp -s "$p_new.was" "$p_new.old" &&
         mv -f "$p_new" "$p_file"
     p_rc=$?
     carry_over
@@ -252,7 +263,7 @@ carry_over() { # p_file; p_new := name of our copy
     p_new=${p_file##*/}
     p_new=$POOLS/.zvm-volume.${p_new%.conf}
     [ -e "$p_new.was" ] || return 0
-    if [ -e "$p_new.old" ] && replaced; then
+    if [ -e "$p_new.old" ] && replaced && old_begins_was; then
         tail -c "+$(($(wc -c <"$p_new.old") + 1))" "$p_new.was" |
             grep -v -x -F -f "$p_file" >"$p_new.add"
         cat "$p_new.add" >>"$p_file"
@@ -265,6 +276,11 @@ carry_over() { # p_file; p_new := name of our copy
 replaced() { # by our copy, which then has no other name
     [ ! -e "$p_new" ] &&
         [ "$(stat -c %i "$p_file")" != "$(stat -c %i "$p_new.was")" ]
+}
+
+old_begins_was() {
+    head -c "$(($(wc -c <"$p_new.old")))" "$p_new.was" |
+        cmp -s - "$p_new.old"
 }
 
 like_old() { # like_old NEW OLD: owner and mode

@@ -5,6 +5,7 @@ Foreign hands edit with "sed -i" and ">>" and know of no lock.
 """
 
 import os
+import shutil
 
 from tests.unit.remote.base import Base
 from tests.unit.remote.base import GIB
@@ -69,6 +70,20 @@ esac
         self.assertIn('used,%s,4011400300000000,1G,3B00-3B0F;3C00-3C0F,lnx9'
                       % local.PORT, self.node.pool_text())
         self.assertIn(stamp(lun.volume_id), self.node.pool_text())
+
+    def test_an_edit_while_ours_begins_leaves_no_shreds(self):
+        # shorter than before: once the end of the longer file was added to it
+        self.node.pool('zpool1', line(0), line(1, status='reserved',
+                                               owner='somebody-for-long'))
+        self.node.tool('cp', r'''
+cd "$ZVM_ROOT/var/opt/zhcp/zfcp"
+sed -i 's/^reserved,\(.*\),somebody-for-long,/free,\1,,/' zpool1.conf
+exec %s "$@"
+''' % shutil.which('cp'))
+        lun = self.claim()
+        self.assertEqual(
+            [line(0, status='reserved', owner=stamp(lun.volume_id)), line(1)],
+            self.node.pool_text().splitlines()[1:])
 
     def test_a_repeated_claim_leaves_another_user_in_the_line(self):
         lun = self.claim()
