@@ -13,7 +13,7 @@ from tests.functional.agreement import stage
 
 POOLS = ('zpool1', 'zpool2')
 VOLUMES = tuple(str(uuid.UUID(int=(0xABC0 << 112) + number, version=4))
-                for number in range(1, 4))
+                for number in (1, 2))
 W1, W2 = stage.PORTS
 PORTS = (W1 + ';' + W2, W1, W2, W2 + ';' + W1)
 # 20G is more than the disk has: such a LUN cannot be wiped
@@ -27,15 +27,13 @@ SIZES = ('1G', '2G', '40G', '2048M', '900G')
 pools = st.sampled_from(POOLS)
 volumes = st.sampled_from(VOLUMES)
 luns = st.sampled_from(stage.LUNS[:5])
-owners = st.one_of(st.sampled_from(OWNERS), st.sampled_from(OWNERS),
-                   st.sampled_from(CORRUPT))
-devices = st.sampled_from(('0', '3B05', '3b06;3C06', 'auto', 'zz99'))
+owners = st.sampled_from(OWNERS + CORRUPT)
+devices = st.sampled_from(('0', '3B05', '3b06;3C06', 'auto') * 2 + ('zz99',))
 guests = st.sampled_from(sorted(stage.GUESTS))
-stati = st.sampled_from(('reserved', 'used', 'reserved', 'used', 'USED',
-                         'spare'))
+stati = st.sampled_from(('reserved', 'used') * 4 + ('USED', 'spare'))
 # which line, and how its WWPNs are written
 picks = st.integers(0, 9)
-ports = st.sampled_from(('all', 'last', 'last', 'first', 'other'))
+ports = st.sampled_from(('last', 'last', 'last', 'all', 'first', 'other'))
 
 
 # status and owner, channel, tag
@@ -53,7 +51,7 @@ def lines(draw):
             draw(st.sampled_from(LINE_SIZES)), draw(st.sampled_from(RANGES)),
             rest))
     return [line(lun) for lun in draw(st.lists(
-        luns, min_size=2, max_size=4, unique=draw(picks) > 0))]
+        luns, min_size=2, max_size=4, unique=draw(picks) > 2))]
 
 
 class TwoViews(stateful.RuleBasedStateMachine):
@@ -61,13 +59,18 @@ class TwoViews(stateful.RuleBasedStateMachine):
 
     stage = None
 
-    @stateful.initialize(first=lines(), second=lines())
-    def begin(self, first, second):
+    @stateful.initialize(first=lines(), second=lines(),
+                         held=st.integers(0, 2), clean=st.booleans())
+    def begin(self, first, second, held, clean):
         known = {model.columns(line)['lun'] for line in first}
         self.both = both.Both(self.stage, {
             'zpool1': first,
             'zpool2': [line for line in second
                        if model.columns(line)['lun'] not in known]})
+        for volume in VOLUMES[:held]:
+            self.both.claim(volume)
+        if clean and held:
+            self.both.delete(VOLUMES[0])
         self.deleted = 0
         self.last = {}          # volume -> operation of its last claim
 
@@ -81,14 +84,22 @@ class TwoViews(stateful.RuleBasedStateMachine):
     # --- users of the MN
 
     def _path(self, pick, which):
-        """(pool, ports, LUN) of one of the lines."""
+        """(pool, ports, LUN) of one of the lines, mostly of ours."""
         found = self.both.pools.lines()
         if not found:
             return 'zpool1', W1, stage.LUNS[0]
+        ours = [each for each in found if self._is_ours(each[1])]
+        if ours and pick > 3:
+            found = ours
         pool, line = found[pick % len(found)]
         wwpns, lun = (model.columns(line)[name] for name in ('wwpn', 'lun'))
         return pool, {'all': wwpns, 'first': wwpns.split(';')[0],
                       'last': wwpns.split(';')[-1], 'other': W2}[which], lun
+
+    def _is_ours(self, line):
+        record = self.both.ledger.records.get(ledger.key_of(
+            *ledger.path_of(line)))
+        return record is not None
 
     @stateful.rule(pool=pools, wwpns=st.sampled_from(PORTS), lun=luns,
                    size=st.sampled_from(LINE_SIZES[:5] + ('1T',)),
@@ -151,14 +162,14 @@ class TwoViews(stateful.RuleBasedStateMachine):
         self.deleted += 1
         self.both.rmvm(node)
 
-    @stateful.rule()
-    def mn_names(self):
-        self.both.list_names()
-
     @stateful.rule(pool=pools, wanted=st.sampled_from(
-        ('free', 'used', 'reserved', 'status', '3B05', 'vm1', W2)))
-    def mn_filter(self, pool, wanted):
-        self.both.listing(pool, wanted)
+        (None, None, 'free', 'used', 'status', '3B05', 'vm1', W2)))
+    def mn_list(self, pool, wanted):
+        """Lines of a pool; None: the names of all, which deletes."""
+        if wanted is None:
+            self.both.list_names()
+        else:
+            self.both.listing(pool, wanted)
 
     # --- we
 
@@ -170,15 +181,17 @@ class TwoViews(stateful.RuleBasedStateMachine):
         self.both.claim(volume, pool, trust, most,
                         operation=self.last[volume])
 
-    @stateful.rule(volume=volumes)
-    def we_cancel(self, volume):
-        if volume not in self.last:
-            self.last[volume] = self.both.new_operation()
-        self.both.cancel(volume, self.last[volume])
-
-    @stateful.rule(volume=volumes)
-    def we_look(self, volume):
-        self.both.look(volume)
+    @stateful.rule(volume=volumes, verb=st.sampled_from(
+        ('look', 'cancel', 'wait')))
+    def we_ask(self, volume, verb):
+        if verb == 'cancel':
+            if volume not in self.last:
+                self.last[volume] = self.both.new_operation()
+            self.both.cancel(volume, self.last[volume])
+        elif verb == 'look' or self.both.running():
+            self.both.look(volume)
+        else:
+            self.both.wait(volume)
 
     @stateful.rule(volume=volumes, stale=st.booleans())
     def we_release(self, volume, stale):
@@ -190,8 +203,3 @@ class TwoViews(stateful.RuleBasedStateMachine):
     @stateful.rule()
     def wipes_end(self):
         self.both.end_wipes()
-
-    @stateful.precondition(lambda self: not self.both.running())
-    @stateful.rule(volume=volumes)
-    def we_wait(self, volume):
-        self.both.wait(volume)

@@ -374,8 +374,9 @@ class Pools:
         having = [name for name in sorted(self.files)
                   if grep(self.files[name], path)]
         if not having:
-            yield _hop_failed('findzFcpDevicePool', 1, ' grep -i -l \\"%s\\" '
-                              '/var/opt/zhcp/zfcp/*.conf' % path)
+            yield _hop_failed(
+                'findzFcpDevicePool', 1 if self.files else 2,
+                ' grep -i -l \\"%s\\" /var/opt/zhcp/zfcp/*.conf' % path)
             return
         pool = having[0]        # the first in the alphabet, whichever is meant
         yield '%s: Found FCP device in %s' % (node, pool)
