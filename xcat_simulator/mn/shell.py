@@ -9,7 +9,7 @@ value, which would run programs on the MN, are not.
 
 import os
 import re
-import subprocess  # nosec: grep alone, without a shell
+import subprocess  # nosec B404
 
 # execve's limit for one argument (MAX_ARG_STRLEN), its NUL included: the
 # shell that would run a longer command line does not start.

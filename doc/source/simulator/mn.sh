@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=sh
 # Functions for the examples of this manual: . mn.sh
 #
 # MN is the management node's address, CA the certificate to verify it by,

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=sh
 # Functions that record a management node with curl: . mn.sh; . record.sh
 #
 # HYPERVISOR and ZHCP are names of nodes, GUESTS and POOLS lists of names.
