@@ -6,6 +6,7 @@ import hmac
 import re
 
 from xcat_simulator.mn import commands
+from xcat_simulator.mn import perl
 from xcat_simulator.mn import plugins
 from xcat_simulator import nodes
 
@@ -61,7 +62,7 @@ class Daemon:
 
     def _user(self, username, password):
         """The user; None without credentials, which the policy refuses."""
-        if not username or not password:
+        if not (perl.true(username) and perl.true(password)):
             return None
         user = self._world.users.get(username)
         expected = user.password if user else ''

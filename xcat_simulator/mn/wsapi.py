@@ -6,22 +6,37 @@ program: a wrong body is refused with 400 whoever sends it.
 """
 
 import dataclasses
-import html
 import json
+import re
 import urllib.parse
 
 from xcat_simulator import httpd
 from xcat_simulator.mn import daemon
+from xcat_simulator.mn import formats
+from xcat_simulator.mn import perl
 
 ROOT = '/xcatws'
 TYPES = {'json': 'application/json; charset=ISO-8859-1',
-         'html': 'text/html; charset=ISO-8859-1'}
-FORMS = ('application/x-www-form-urlencoded', 'multipart/form-data')
+         'html': 'text/html; charset=ISO-8859-1',
+         'xml': 'text/xml; charset=ISO-8859-1'}
+# CGI.pm takes such a body apart, and one of no type too.
+FORM = 'application/x-www-form-urlencoded'
+MULTIPART = 'multipart/form-data'
+# What CGI.pm calls a body of another type.
+WHOLE = {'PUT': 'PUTDATA', 'POST': 'POSTDATA'}
+# No XML can have these; xcatd hangs up on what it cannot read.
+NOT_XML = re.compile('[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]')
+HUNG_UP = ('ERROR/WARNING: communication with the xCAT server seems to have '
+           'been ended prematurely')
+TITLE = ('This is the root page for the xCAT Rest Web Service.  Available '
+         'resources are:')
+# Those of the real one that are not served here only stand on that page.
+UNSERVED = ('accounts', 'debug', 'groups', 'images', 'logs', 'monitors',
+            'networks', 'notifications', 'objects', 'policies', 'site')
 NO_ATTRIBUTE = 'No set attribute was supplied.'
-NO_CONDITION = ('The table and condition must be specified when adding, '
-                'changing or deleting an entry')
 NO_MAP = 'No Field and Value map was supplied.'
 BAD_RANGE = 'Invalid nodes and/or groups in noderange'
+BAD_HOST = 'Invalid nodes and/or groups in node in noderange'
 # Sub-resource of a node: command of GET, and of PUT.
 READERS = {'power': 'rpower', 'energy': 'renergy', 'status': 'nodestat',
            'inventory': 'rinv', 'vitals': 'rvitals', 'scan': 'rscan'}
@@ -56,12 +71,17 @@ class Crash(Exception):
 
 @dataclasses.dataclass
 class Call:
-    """A request on its way: path below /xcatws, parameters, body."""
+    """A request on its way: path below /xcatws, parameters, body.
+
+    `form` has the parameters as CGI.pm sees them: those of the query, or of
+    a PUT's or POST's body, and then none of the query.
+    """
 
     method: str
     path: list
     query: str
-    body: str                 # None: empty, or of a type that CGI.pm parses
+    form: str
+    whole: str                # None: no body, or one of parameters
 
     @property
     def resource(self):
@@ -75,11 +95,19 @@ class Call:
     def part(self):
         return self.path[2] if len(self.path) > 2 else None
 
+    @property
+    def body(self):
+        """The body that is to be JSON; '' is none, and so is '0'."""
+        found = self.whole
+        if found is None and self.method in WHOLE:
+            found = ''.join(self.fields(WHOLE[self.method])[:1])
+        return found if perl.true(found) else ''
+
     def fields(self, name):
         """All values of a parameter; CGI.pm splits at & and at ;."""
         return [urllib.parse.unquote_plus(value, errors='replace')
                 for key, _, value in (pair.partition('=') for pair in
-                                      self.query.replace(';', '&').split('&'))
+                                      self.form.replace(';', '&').split('&'))
                 if urllib.parse.unquote_plus(key) == name]
 
     def parameters(self, name):
@@ -89,26 +117,41 @@ class Call:
                                            self.query.split('&'))
                 if key == name]
 
+    def put_data(self, name):
+        """The values of putData=NAME=VALUE: for clients without a body."""
+        return [value for key, _, value in (
+            each.partition('=') for each in self.parameters('putData'))
+            if key == name]
+
     def entries(self):
         """The body's list as strings; Crash when it is no JSON list."""
         try:
-            value = json.loads(self.body or '')
+            value = json.loads(self.body, parse_constant=_refuse)
+            json.dumps(value, ensure_ascii=False).encode()
         except (ValueError, RecursionError) as e:
             raise Crash(str(e)) from e
         if not isinstance(value, list):
             raise Crash('not a list')
-        return ['' if each is None else str(each) for each in value]
+        return [_as_text(each) for each in value]
+
+
+def _refuse(constant):
+    """NaN and the like are no JSON."""
+    raise ValueError(constant)
+
+
+def _as_text(value):
+    """A value of a JSON list, as Perl makes a string of it."""
+    if value is None:
+        return ''
+    if isinstance(value, float):
+        return perl.plain(value)
+    return str(int(value) if isinstance(value, bool) else value)
 
 
 def words(strings):
     """The strings split at blanks; empty words vanish on the way."""
     return [word for string in strings for word in string.split(' ') if word]
-
-
-def _wanted(call):
-    if call.node is None:
-        raise Refusal(400, BAD_RANGE)
-    return call.node
 
 
 def _unsupported(call):
@@ -137,27 +180,34 @@ def _tables(call):
 def _table_change(call):
     """tabch's words: a condition and values, or the body's list."""
     condition = call.fields('condition')[:1]
-    entries = call.entries() if call.body and not condition else []
-    if call.body and not condition and not entries:
-        raise Refusal(400, NO_ATTRIBUTE)
+    entries = values = []
+    if not condition and call.body:
+        entries = call.entries()
+        if not entries:
+            raise Refusal(400, NO_ATTRIBUTE)
+    elif not condition:
+        condition = list(filter(perl.true, call.put_data('condition')))[-1:]
+        values = call.put_data('value')
     if not entries and not (call.node and condition):
-        raise Refusal(400, NO_CONDITION)
-    if call.fields('delete'):
+        raise Crash('no list to count')
+    if call.fields('delete') or call.put_data('delete'):
         return ['-d'] + condition + call.path[1:2]
     if condition:
-        return condition + ['%s.%s' % (call.node, value)
-                            for value in call.fields('value')]
+        return condition + (['%s.%s' % (call.node, value)
+                             for value in call.fields('value')] or values)
     return words(entries)
 
 
 def _hypervisor(call):
     if call.method != 'PUT':
         raise Crash('nothing is done, nothing is answered')
-    node = _wanted(call)
+    if call.node is None:
+        raise Refusal(400, BAD_HOST)
     entries = call.entries()
     if not entries:
         raise Refusal(400, NO_ATTRIBUTE)
-    return daemon.Command(call.part or 'chhypervisor', node, words(entries))
+    return daemon.Command(call.part or 'chhypervisor', call.node,
+                          words(entries))
 
 
 def _vms(call):
@@ -229,12 +279,13 @@ def _read_node(call):
 
 
 def _change_node(call):
-    node = _wanted(call)
-    if not call.body:
-        raise Refusal(400, NO_ATTRIBUTE)
-    entries = call.entries()
+    node = call.node
+    if node is None:
+        raise Refusal(400, BAD_RANGE)
+    entries = call.entries() if call.body else _put_fields(call)
     if call.part is None:
-        return daemon.Command('tabch', args=['node=' + node] + entries)
+        return daemon.Command('tabch', node, ['node=' + node] + [
+            '='.join(each) for each in _pairs(entries).items()])
     if call.part == 'dsh':
         return daemon.Command('xdsh', node, _dsh(entries))
     if call.part == 'power' and not entries:
@@ -242,13 +293,28 @@ def _change_node(call):
     return daemon.Command(WRITERS.get(call.part, ''), node, entries)
 
 
-def _dsh(entries):
-    """The words of xdsh; here the command is not split at blanks."""
+def _put_fields(call):
+    """The list that stands in the query; most commands die of its strings."""
+    if not call.parameters('putData'):
+        raise Refusal(400, NO_ATTRIBUTE)
+    entries = list(filter(perl.true, call.put_data('field')))
+    if entries and call.part in (None, 'power', 'dsh', 'dcp'):
+        raise Crash('a string is no list')
+    return entries
+
+
+def _pairs(entries):
+    """KEY=VALUE of each string; one without a value has 1."""
     given = {}
     for entry in entries:
         key, equals, value = entry.partition('=')
         given[key] = value if equals else '1'
-    found = []
+    return given
+
+
+def _dsh(entries):
+    """The words of xdsh; here the command is not split at blanks."""
+    given, found = _pairs(entries), []
     for key, option, has_value in DSH_OPTIONS:
         if key in given:
             found += [option, given[key]] if has_value else [option]
@@ -280,7 +346,7 @@ class Application:
         self._xcatd = xcatd
 
     def __call__(self, request):
-        kind = _format(request.query)
+        kind = _first(request.query, 'format', 'html')
         try:
             if kind not in TYPES:
                 raise Refusal(400, "The format '%s' is not valid" % kind)
@@ -299,16 +365,33 @@ class Application:
         if call is None:
             return httpd.Response.page(404)
         if not call.path:
-            return _text(200, ''.join('<p>%s</p>' % name for name in
-                                      sorted(RESOURCES)), content_type)
+            return _text(200, ''.join('<p>%s</p>' % text for text in [
+                TITLE, *sorted([*RESOURCES, *UNSERVED])]), content_type)
         if call.resource not in RESOURCES:
             raise Refusal(404, "Resource '%s' does not exist" % call.resource)
         command = RESOURCES[call.resource](call)
-        elements = self._xcatd.run(command, *credentials(request))
+        elements = self._xcatd.run(_as_sent(command), *credentials(request))
         status = 201 if call.method == 'POST' else 200
+        if kind == 'xml':
+            return _text(status, formats.xml(elements), content_type)
         if kind == 'html':
-            return _text(status, _as_html(elements), content_type)
+            commas = command.name == 'tabdump' and not call.fields('desc')
+            return _text(status, formats.html(elements, commas),
+                         content_type)
         return httpd.Response.json({'data': elements}, status, content_type)
+
+
+def _as_sent(command):
+    """The command after its way as XML from the web part to xcatd.
+
+    What is empty or blanks vanishes, every line end becomes a line feed.
+    """
+    if NOT_XML.search('\n'.join([command.name, command.noderange or '',
+                                 *command.args])):
+        raise Refusal(503, HUNG_UP)
+    return dataclasses.replace(command, args=[
+        word.replace('\r\n', '\n').replace('\r', '\n')
+        for word in command.args if word.strip(' \t\r\n')])
 
 
 def credentials(request):
@@ -316,21 +399,17 @@ def credentials(request):
 
     Unlike other parameters these are split at & alone.
     """
-    found = [request.headers.get('userName'), request.headers.get('password')]
-    for pair in request.query.split('&'):
-        key, _, value = pair.partition('=')
-        for i, name in enumerate(('userName', 'password')):
-            if key == name:
-                found[i] = urllib.parse.unquote_plus(value, errors='replace')
-    return found
+    return [_first(request.query, name, request.headers.get(name))
+            for name in ('userName', 'password')]
 
 
-def _format(query):
+def _first(query, name, default):
+    """A parameter's first value; neither split at ; nor its name read."""
     for pair in query.split('&'):
         key, _, value = pair.partition('=')
-        if key == 'format':
+        if key == name:
             return urllib.parse.unquote_plus(value, errors='replace')
-    return 'html'
+    return default
 
 
 def _call(request):
@@ -341,20 +420,18 @@ def _call(request):
     parts = urllib.parse.unquote(path, errors='replace').split('/')[2:]
     while parts and not parts[-1]:
         parts.pop()
-    kind = (request.headers.get('Content-Type') or '').partition(';')[0]
-    body = None
-    if request.body and kind.strip().lower() not in FORMS:
-        body = request.body.decode('utf-8', 'replace')
-    return Call(request.method, parts, request.query, body)
+    if request.method not in ('PUT', 'POST', 'PATCH'):
+        return Call(request.method, parts, request.query, request.query, None)
+    kind = request.headers.get('Content-Type') or FORM
+    body = request.body.decode('utf-8', 'surrogateescape')
+    if kind.startswith(MULTIPART) and request.method == 'POST':
+        raise Crash('parts are not read here')
+    if kind.startswith((FORM, MULTIPART)):
+        return Call(request.method, parts, request.query, body, None)
+    whole = body if request.method in WHOLE else None
+    return Call(request.method, parts, request.query, '', whole)
 
 
 def _text(status, text, content_type):
     return httpd.Response(status, content_type,
                           text.encode('latin-1', 'replace'))
-
-
-def _as_html(elements):
-    """What a client without format=json gets: the values as paragraphs."""
-    return ''.join('<p>%s</p>' % html.escape(str(value))
-                   for element in elements
-                   for values in element.values() for value in values)

@@ -67,8 +67,9 @@ class ChangeTest(TableCase):
 
     def test_a_condition_in_the_query(self):
         self.assertEqual([], self.data(
-            'PUT', 'tables/zvm?condition=node%3Dguest1&value=status%3DSSH%3D1'
-            '&value=comments%3Dx'))
+            'PUT', 'tables/zvm?putData=condition%3Dnode%3Dguest1'
+            '&putData=value%3Dzvm.status%3DSSH%3D1'
+            '&putData=value%3Dzvm.comments%3Dx'))
         self.assertEqual('SSH=1', self.status('guest1'))
         self.assertEqual('x', self.world.nodes.row('guest1')['comments'])
 
@@ -88,13 +89,18 @@ class ChangeTest(TableCase):
                          self.world.nodes.get('guest1')['groups'])
 
     def test_a_row_goes(self):
-        self.data('PUT', 'tables/zvm?condition=node%3Dguest1&delete=1')
+        self.data('PUT', 'tables/zvm?putData=condition%3Dnode%3Dguest1'
+                  '&putData=delete%3D1')
         self.assertEqual({}, self.world.nodes.row('guest1'))
         self.assertEqual(['guest1: (Error) Missing node HCP'],
                          self.texts('lsvm', 'guest1'))
 
     def test_refusals(self):
-        self.assertEqual(400, self.ask('PUT', 'tables/zvm').status)
+        self.assertEqual(500, self.ask('PUT', 'tables/zvm').status)
+        self.assertEqual(500, self.ask(
+            'PUT', 'tables/zvm?condition=node%3Dguest1&delete=1').status)
+        self.assertEqual(403, self.ask(
+            'PUT', 'nodes/no', b'["hosts.ip=192.0.2.9"]').status)
         self.assertEqual(400, self.ask('PUT', 'tables/zvm', b'[]').status)
         for words, wanted in (
                 (b'["node=guest1 zvm.xyz=1"]',
