@@ -105,8 +105,7 @@ def _change(world, keys, assignments):
         if column.endswith('+'):
             column = column[:-1]
             value = _merged(_matching(world, table, keys), column, value)
-        if not any(re.search(column, known)
-                   for known in nodes.TABLES[table]):
+        if not _is_column(column, table):
             raise _Refused(reply.error(BAD_COLUMN % (table, column)))
         changes.setdefault(table, {})[column] = value
     for table, values in changes.items():
@@ -116,6 +115,14 @@ def _change(world, keys, assignments):
         for name in found:
             world.nodes.change(table, name, values)
     return []
+
+
+def _is_column(text, table):
+    """Is the text, as a pattern, in the name of a column?"""
+    try:
+        return any(re.search(text, known) for known in nodes.TABLES[table])
+    except re.error:
+        return False
 
 
 def _merged(rows, column, value):
