@@ -34,11 +34,13 @@ GUESTS = {'guest1': 'LNX00001', 'guest2': 'LNX00002'}
 #: How many guests an example may delete
 MOST = 2
 
-# A wipe stays at the gate while it is closed.  No disk here is ever written
-# to, so that what is read back need not be read.
-BLKDISCARD = '''#!/bin/sh
+# A wipe stays at the gate while it is closed, before it knows the disk's size.
+# No disk here is ever written to, so that what is read back need not be read.
+BLOCKDEV = '''#!/bin/sh
 until [ -e "$ZVM_ROOT/tmp/gate" ]; do sleep 0.02; done
+exec "$ZVM_ROOT/usr/libexec/gate/blockdev" "$@"
 '''
+BLKDISCARD = '#!/bin/sh\n'
 DD = '''#!/bin/sh
 for a in "$@"; do
     case $a in of=*) printf '\\0' >"${a#of=}" ;; esac
@@ -96,6 +98,10 @@ class Stage:
             self.zhcp = zhcp.Zhcp(hypervisor.Hypervisor.find(ours), 'test')
             self.root = pathlib.Path(
                 self.simulator.node_folder('host1', 'ZHCP1'))
+            behind = self.root / 'usr/libexec/gate'
+            behind.mkdir()
+            (behind / 'blockdev').symlink_to('../zvm-tool')
+            self._tool('blockdev', BLOCKDEV)
             self._tool('blkdiscard', BLKDISCARD)
             self._tool('dd', DD)
             self.pool('zpool1').view()
