@@ -118,16 +118,32 @@ exec "$@"
 '''
 
 _UNAME = '''#!/bin/sh
-[ $# -gt 0 ] || set -- -s
-[ "$1" = -a ] && set -- -s -n -r -m
-out=
+# Values come in this order, whatever the order of the options.
+asked=
 for word; do
     case $word in
-    -m | -p | -i | --machine) value=s390x ;;
-    -n | --nodename) read -r value < "$ZVM_ROOT/etc/hostname" ;;
-    -r | --kernel-release) value=@KERNEL@ ;;
-    -o) value=GNU/Linux ;;
-    *) value=Linux ;;
+    --kernel-name) asked=${asked}s ;;
+    --nodename) asked=${asked}n ;;
+    --kernel-release) asked=${asked}r ;;
+    --machine) asked=${asked}m ;;
+    --operating-system) asked=${asked}o ;;
+    -*) asked=$asked${word#-} ;;
+    esac
+done
+out=
+for letter in s n r v m p i o; do
+    case ${asked:-s} in
+    *$letter*) ;;
+    *a*) case $letter in p | i) continue ;; esac ;;
+    *) continue ;;
+    esac
+    case $letter in
+    s) value=Linux ;;
+    n) read -r value < "$ZVM_ROOT/etc/hostname" ;;
+    r) value=@KERNEL@ ;;
+    v) value='#1 SMP' ;;
+    o) value=GNU/Linux ;;
+    *) value=s390x ;;
     esac
     out="$out${out:+ }$value"
 done

@@ -158,6 +158,17 @@ class Kernels(base.NodeTest):
         self.sh(node, ADD + 'udevadm settle')
         self.assertEqual([NAME], self.by_path(node))
 
+    def test_options_of_uname_may_be_joined(self):
+        node = self.guest('LNX00001', '3B00', distro='rhel6')
+        release = self.sh(node, 'uname -r').strip()
+        self.assertTrue(release.startswith('2.6.32'), release)
+        for options, expected in (
+                ('', 'Linux'), ('-m', 's390x'), ('-rm', release + ' s390x'),
+                ('-m -s', 'Linux s390x'), ('--machine', 's390x'),
+                ('-a', 'Linux lnx00001 %s #1 SMP s390x GNU/Linux' % release)):
+            self.assertEqual(expected + '\n',
+                             self.sh(node, 'uname ' + options), options)
+
     def test_an_old_kernel_shows_no_wwid(self):
         node = self.guest('LNX00001', '3B00', distro='sles12sp2',
                           lun_scan=False)
