@@ -10,15 +10,15 @@ ever had a map.
 import dataclasses
 import os
 
+from xcat_simulator.machine import mapper
 from xcat_simulator.machine import sysfs
 from xcat_simulator.machine import udev
 
-_MAJOR = 253
 WWIDS = 'etc/multipath/wwids'
 
 
 @dataclasses.dataclass(eq=False)
-class Map:
+class Map(mapper.Device):
     """A multipath map over the ScsiDevices in `paths`."""
 
     disk: object
@@ -28,18 +28,6 @@ class Map:
     @property
     def name(self):
         return '3' + self.disk.wwid
-
-    @property
-    def device(self):
-        return 'dm-%d' % self.index
-
-    @property
-    def number(self):
-        return '%d:%d' % (_MAJOR, self.index)
-
-    @property
-    def path(self):
-        return 'sys/devices/virtual/block/' + self.device
 
 
 class Multipath:

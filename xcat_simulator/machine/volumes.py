@@ -14,12 +14,12 @@ import dataclasses
 import json
 import os
 
+from xcat_simulator.machine import mapper
 from xcat_simulator.machine import signatures
 from xcat_simulator.machine import sysfs
 
 EXTENT = 4 << 20
 FIRST = 1 << 20  # a disk's first MiB holds the metadata
-_MAJOR = 253
 
 
 class VolumeError(Exception):
@@ -44,7 +44,7 @@ class Member:
 
 
 @dataclasses.dataclass(eq=False)
-class Volume:
+class Volume(mapper.Device):
     """An active logical volume."""
 
     group: str
@@ -54,18 +54,6 @@ class Volume:
     index: int
     path_of_data: str
     below: tuple     # ScsiDevices and Maps
-
-    @property
-    def device(self):
-        return 'dm-%d' % self.index
-
-    @property
-    def number(self):
-        return '%d:%d' % (_MAJOR, self.index)
-
-    @property
-    def path(self):
-        return 'sys/devices/virtual/block/' + self.device
 
     @property
     def mapped(self):

@@ -192,13 +192,18 @@ class Kernels(base.NodeTest):
             ls -d 0x* | wc -l''' % (W1, W2))
         self.assertEqual(['0x' + W1, 'rport-0:0-0', '2'], out.split())
 
-    def test_a_failed_unit_recovers_when_told(self):
+    def a_failed_unit(self):
+        """A guest, the file of a unit that nothing answers, its making."""
         node = self.guest('LNX00001', '3B00', lun_scan=False)
         unit = 'sys/bus/ccw/devices/0.0.3b00/0x%s/0x%s/failed' % (
             W1, base.lun(3))
+        return node, unit, ('chccwdev -e 0.0.3b00 >/dev/null\n'
+                            + ADD.replace(base.lun(0), base.lun(3)))
+
+    def test_a_failed_unit_recovers_when_told(self):
+        node, unit, add = self.a_failed_unit()
         self.assertEqual('1\n', self.sh(
-            node, 'chccwdev -e 0.0.3b00 >/dev/null\n'
-            + ADD.replace(base.lun(0), base.lun(3))
+            node, add
             + 'udevadm settle\ncat ' + unit))
         self.disks[3].masked_to = None
         self.assertEqual('0\nsda\n', self.sh(
@@ -206,12 +211,9 @@ class Kernels(base.NodeTest):
             % (unit, unit)))
 
     def test_a_failed_unit_stays_failed_as_long_as_nothing_answers(self):
-        node = self.guest('LNX00001', '3B00', lun_scan=False)
-        unit = 'sys/bus/ccw/devices/0.0.3b00/0x%s/0x%s/failed' % (
-            W1, base.lun(3))
+        node, unit, add = self.a_failed_unit()
         self.assertEqual('1\n', self.sh(
-            node, 'chccwdev -e 0.0.3b00 >/dev/null\n'
-            + ADD.replace(base.lun(0), base.lun(3))
+            node, add
             + 'udevadm settle; echo 0 > %s; udevadm settle; cat %s'
             % (unit, unit)))
 

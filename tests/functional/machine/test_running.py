@@ -12,8 +12,6 @@ from xcat_simulator.machine import confine
 from xcat_simulator.machine import model
 from zvm_common.remote import program
 
-needs_landlock = unittest.skipUnless(
-    confine.ABI >= 1, 'this kernel has no Landlock: only texts are looked at')
 needs_scopes = unittest.skipUnless(
     confine.ABI >= 6, 'signals are not kept inside before version 6 of '
     'Landlock: this has %d' % confine.ABI)
@@ -182,7 +180,7 @@ class Confinement(base.NodeTest):
         with open(self.outside) as secret:
             self.assertEqual('secret', secret.read())
 
-    @needs_landlock
+    @base.needs_landlock
     def test_links_lead_nowhere(self):
         self.refused('ln -s /etc/passwd p; cat p')
         self.refused('ln -s %s o; echo x > o' % self.outside)
@@ -192,7 +190,7 @@ class Confinement(base.NodeTest):
         self.refused('cat /proc/self/root/etc/passwd')
         self.refused('cat /proc/%d/environ' % os.getpid())
 
-    @needs_landlock
+    @base.needs_landlock
     def test_other_nodes_and_their_disks_are_outside(self):
         self.guest('LNX00002')
         self.refused('ls ../LNX00002')
@@ -207,7 +205,7 @@ class Confinement(base.NodeTest):
         self.assertNotEqual(0, done.returncode)
         self.assertIsNone(victim.poll())
 
-    @needs_landlock
+    @base.needs_landlock
     def test_what_scripts_need_is_allowed(self):
         out = self.sh(self.node, '''
             d=$(mktemp -d); cd "$d"

@@ -6,8 +6,6 @@ from xcat_simulator.machine import blocks
 from xcat_simulator.machine import signatures
 from xcat_simulator.machine.tools import usage
 
-_LABEL = {signatures.EXT: '-L', signatures.XFS: '-L', signatures.SWAP: '-L'}
-
 
 def mkfs(node, request):
     """mkfs [-t TYPE] DEVICE, mkfs.ext4, mkfs.xfs: -L LABEL, -U UUID."""

@@ -86,6 +86,7 @@ def _pool(hops, node, args, userid):
 
 def _pool_names(hops, node, args, userid):
     """--zfcppoolnames: a file of one line or less is deleted."""
+    yield from ()    # it prints nothing but the list
     found = ''
     for name in filter(None, hop.lines(hops.run('ls ' + hop.POOLS))):
         path = '%s/%s' % (hop.POOLS, name)
@@ -94,7 +95,6 @@ def _pool_names(hops, node, args, userid):
         else:
             found += name.replace('.conf', '') + '\n'
     return found
-    yield
 
 
 def _devices(hops, node, args, userid):
