@@ -48,7 +48,7 @@ class Backend:
 
         :raises ZvmError: of a class and text for each mistake
         """
-        self.zhcp.hello()
+        self.pool.ledger = self.zhcp.hello().ledger
         self.pool.check()
         self._check_zhcp_devices()
 
@@ -85,8 +85,7 @@ def connect(found, scope):
         read_timeout=found.read_timeout, pool_size=_CONNECTIONS)
     hypervisor = xcat_hypervisor.Hypervisor.find(
         session, found.hypervisor and str(found.hypervisor))
-    zhcp = zhcp_program.Zhcp(hypervisor,
-                             zhcp_program.Zhcp.scope_name(scope))
+    zhcp = zhcp_program.Zhcp(hypervisor, found.of_cloud(scope))
     return Backend(found, hypervisor, zhcp,
                    scsi_pool.Pool(zhcp, str(found.pool),
                                   found.zhcp_fcp_list))

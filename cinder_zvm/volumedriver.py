@@ -20,7 +20,9 @@ from cinder_zvm import backend
 from cinder_zvm import connection
 from cinder_zvm import errors
 from cinder_zvm import opts
+from cinder_zvm import records
 from cinder_zvm import stats
+from cinder_zvm import sweep
 from cinder_zvm import unsupported
 from cinder_zvm import volumeop
 
@@ -41,12 +43,15 @@ class ZVMVolumeDriver(unsupported.NotOffered, driver.VolumeDriver):
 
     VERSION = '0.1.0'
     CI_WIKI_NAME = 'zVM_Volume_CI'
+    # All state is on the zHCP, changed under one lock there.
+    SUPPORTS_ACTIVE_ACTIVE = True
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         self.configuration.append_config_values(opts.backend_opts())
         self._backend = None
         self._volumes = None
+        self._sweeper = None
 
     @staticmethod
     def get_driver_options():
@@ -70,8 +75,13 @@ class ZVMVolumeDriver(unsupported.NotOffered, driver.VolumeDriver):
         self._warn_about_volume_clear()
         self._warn_about_start()
         with errors.told('Back-end %s' % self._name()):
-            self._backend = backend.connect(settings,
-                                            'cinder:%s' % self.host)
+            # the processes of a cluster are one
+            self._backend = backend.connect(
+                settings, 'cinder:%s' % (self.cluster_name or self.host))
+        self._sweeper = sweep.Sweeper(
+            self._backend.pool,
+            records.Records(self.host, self.cluster_name),
+            settings.sweep_interval)
         self._volumes = volumeop.VolumeOperations(
             self._backend.pool,
             oversize_percent=settings.max_oversize_percent,
@@ -86,6 +96,18 @@ class ZVMVolumeDriver(unsupported.NotOffered, driver.VolumeDriver):
         with errors.told('Back-end %s, zHCP %s' % (
                 self._name(), self._backend.hypervisor.zhcp_hostname)):
             self._backend.check()
+        self.sweep()
+
+    def sweep(self):
+        """Finish or undo what was cut off; see :mod:`cinder_zvm.sweep`.
+
+        Never raises: what this one could not do the next one can.
+        """
+        try:
+            return self._sweeper.run()
+        except Exception as err:
+            LOG.error('Back-end %(name)s could not be swept: %(error)s',
+                      {'name': self._name(), 'error': err})
 
     def _warn_about_volume_clear(self):
         if (self.configuration.safe_get('volume_clear') == 'none'
@@ -168,9 +190,18 @@ class ZVMVolumeDriver(unsupported.NotOffered, driver.VolumeDriver):
             # periodic report, and the scheduler keeps its last, stale one.
             LOG.error('Back-end %(name)s is down: %(error)s',
                       {'name': self._name(), 'error': err})
+        else:
+            self._sweep_after(view)
         self._stats = stats.report(
             self._identity(), self._backend.settings.pool, view,
             self.configuration.safe_get('reserved_percentage') or 0)
+
+    def _sweep_after(self, view):
+        try:
+            self._sweeper.after(view)
+        except Exception as err:
+            LOG.error('Back-end %(name)s could not be swept: %(error)s',
+                      {'name': self._name(), 'error': err})
 
     def _identity(self):
         zhcp = str(self._backend.hypervisor.zhcp_hostname)

@@ -7,6 +7,7 @@ section into :class:`Settings`.
 """
 
 import dataclasses
+import re
 import ssl
 
 from oslo_config import cfg
@@ -87,6 +88,25 @@ Seconds to wait for an answer of the management node.
 
 The MN goes on with a request that was given up, so that its outcome must be
 read again afterwards. Choose more than the time-out of the MN's web server.
+"""),
+    cfg.StrOpt(
+        'zvm_cloud', default='', sample_default='west',
+        help="""
+Name of this OpenStack in the ledger of the zHCP.
+
+Letters, digits, _ and -. The same in cinder.conf and nova.conf of one cloud.
+Set it before the first volume, and only where several clouds use one zHCP:
+services of two clouds whose hosts and back-ends bear the same names would take
+each other's volumes for their own that were forgotten.
+"""),
+    cfg.IntOpt(
+        'zvm_sweep_interval', default=600, min=0, max=86400,
+        help="""
+Seconds between two sweeps; 0: only when the service starts.
+
+A sweep compares the ledger on the zHCP with Cinder's or Nova's records,
+finishes what was cut off, gives back what nobody needs any more and logs what
+it cannot explain.
 """),
 ]
 
@@ -175,6 +195,12 @@ class Settings:
     connect_timeout: int
     read_timeout: int
     job_timeout: int
+    cloud: str = ''
+    sweep_interval: int = 600
+
+    def of_cloud(self, name):
+        """A service's name, unique among all clouds: ``name@cloud``."""
+        return '%s@%s' % (name, self.cloud) if self.cloud else str(name)
 
 
 def settings(section):
@@ -203,7 +229,9 @@ def settings(section):
         trust_free_luns=read.plain('zvm_trust_free_luns'),
         connect_timeout=read.plain('zvm_xcat_connect_timeout'),
         read_timeout=read.plain('zvm_xcat_read_timeout'),
-        job_timeout=read.plain('zvm_job_timeout'))
+        job_timeout=read.plain('zvm_job_timeout'),
+        cloud=read.optional('zvm_cloud', _cloud) or '',
+        sweep_interval=read.plain('zvm_sweep_interval'))
     _no_overlap(result)
     return result
 
@@ -280,6 +308,13 @@ def _first(text):
 
 def _header(value):
     return str(model.HeaderText(value))
+
+
+def _cloud(value):
+    if not re.fullmatch('[A-Za-z0-9_-]{1,20}', value):
+        raise exceptions.InvalidValue(
+            value, '1 to 20 letters, digits, _ and -', 'Cloud')
+    return value
 
 
 def _ca_file(path):

@@ -278,7 +278,18 @@ class LedgerDamaged(Refused):
     """The ledger on the zHCP is missing or unreadable while in use."""
 
     advice = ('Nothing is allocated until /var/lib/zvm-volume on the zHCP is '
-              'restored, from a backup of it.')
+              "restored from a backup, or rebuilt from Cinder's records: "
+              'zvm-volume audit --rebuild.')
+
+
+class NotOurs(Refused):
+    """The record belongs to another back-end, compute host or cloud."""
+
+
+class LeaseRuns(Refused):
+    """An operation may still be under way: nothing is undone yet."""
+
+    advice = 'The next sweep looks again.'
 
 
 class LedgerFormat(Refused):
@@ -338,6 +349,8 @@ _BY_CODE = {
     'tool': ToolMissing,
     'lock': LockTimeout,
     'usage': Refused,
+    'scope': NotOurs,
+    'lease': LeaseRuns,
     'off': GuestUnreachable,
 }
 

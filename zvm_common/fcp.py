@@ -93,22 +93,38 @@ class Devices:
         """Every device that the ledger knows, of all hosts and clouds."""
         return tuple(_device(row) for row in self._zhcp.call('devices').rows)
 
-    def holders(self):
-        """(instance uuid, userid) of each guest for which we hold devices.
+    def ours(self):
+        """Those of this scope: another host's or cloud's are never listed."""
+        return tuple(d for d in self.list() if d.scope == self._zhcp.scope)
 
-        We is who has this scope: another host or cloud is never listed.
-        """
-        return sorted({(d.instance, d.userid) for d in self.list()
-                       if d.scope == self._zhcp.scope})
+    def used(self):
+        """The LunState of every volume that guests of this host have."""
+        return tuple(state.lun_state(row) for row in
+                     self._zhcp.call('used', self._compute).rows)
 
-    def release(self, instance_uuid):
+    def release(self, instance_uuid, cooling=()):
         """Give back what an instance holds; nothing to give is right too.
 
+        :param cooling: numbers of devices whose WWPNs attachments of other
+            back-ends still name; they stay out of use until :meth:`reap`
         :raises LunBusy: when a volume still uses one of the devices
         :raises SmapiFailed: a device could not be undedicated; it stays out
             of use
         """
-        self._zhcp.call('drop', model.Uuid(instance_uuid))
+        self._zhcp.call('drop', model.Uuid(instance_uuid), _numbers(cooling))
+
+    def reap(self, instance_uuid, devices):
+        """Free devices that Nova knows no use of.
+
+        One that is held keeps its lease; one that cools, or did not come off
+        before, is freed at once.
+
+        :returns: (numbers freed, numbers kept), both as texts
+        """
+        fields = self._zhcp.call('reap', model.Uuid(instance_uuid),
+                                 self._zhcp.scope, _numbers(devices)).fields
+        return tuple(tuple(d for d in fields.get(name, '').split(';') if d)
+                     for name in ('reaped', 'kept'))
 
     def attach(self, request):
         """Make a volume used by a guest and dedicate its FCP devices.
@@ -132,7 +148,7 @@ class Devices:
             operation=request.operation_id)
         return state.lun_state(answer.fields)
 
-    def detach(self, volume_id, generation, instance_uuid):
+    def detach(self, volume_id, generation, instance_uuid, cooling=()):
         """Make sure that the instance does not use the volume any more.
 
         The guest program has taken the paths away before. Devices that no
@@ -140,13 +156,15 @@ class Devices:
         generation that was asked for and has not come yet can come no more.
 
         :param generation: of the attached volume, as :meth:`attach` gave it
+        :param cooling: as of :meth:`release`
         :returns: (LunState or None where the ledger has no such volume,
             text of what could not be undedicated, '' when all was)
         :raises StaleGeneration: it has been attached anew since
         """
-        return self._leave(volume_id, generation, instance_uuid, 'paths')
+        return self._leave(volume_id, generation, instance_uuid, 'paths',
+                           cooling)
 
-    def let_go(self, volume_id, generation, instance_uuid):
+    def let_go(self, volume_id, generation, instance_uuid, cooling=()):
         """:meth:`detach` where no guest is left to take paths away.
 
         The zHCP proves first that the guest is not logged on, and a device
@@ -155,17 +173,22 @@ class Devices:
         :raises LunBusy: the guest is not logged off
         :raises SmapiFailed: a device could not be undedicated
         """
-        return self._leave(volume_id, generation, instance_uuid, 'guest')
+        return self._leave(volume_id, generation, instance_uuid, 'guest',
+                           cooling)
 
-    def _leave(self, volume_id, generation, instance_uuid, gone):
+    def _leave(self, volume_id, generation, instance_uuid, gone, cooling):
         try:
             answer = self._zhcp.call(
                 'detach', model.Uuid(volume_id), int(generation),
-                model.Uuid(instance_uuid), gone)
+                model.Uuid(instance_uuid), gone, _numbers(cooling))
         except exceptions.VolumeUnknown:
             return None, ''
         return (state.lun_state(answer.fields),
                 answer.fields.get('kept', '').replace('~', ' '))
+
+
+def _numbers(devices):
+    return ';'.join(str(model.DeviceNumber(d)) for d in devices) or 'none'
 
 
 def _device(fields):

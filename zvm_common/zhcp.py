@@ -2,6 +2,7 @@
 """One zHCP and our program on it: where all state is changed."""
 
 import dataclasses
+import hashlib
 import re
 
 from zvm_common import exceptions
@@ -10,6 +11,8 @@ from zvm_common.remote import program
 
 # Below this the ledger could fail half way through an operation (KiB).
 _LEAST_FREE = 2048
+
+_LONGEST_SCOPE = 64
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,6 +30,7 @@ class Hello:
     clock: int
     free_bytes: int
     lun_scan: str
+    ledger: str
 
 
 class Zhcp:
@@ -47,9 +51,16 @@ class Zhcp:
 
     @staticmethod
     def scope_name(text):
-        """A text as a scope: at most 64 of ``[A-Za-z0-9_.@#:+-]``."""
-        clean = re.sub('[^A-Za-z0-9_.@#:+-]', '_', str(text))[:64]
-        return clean.lstrip('-') or 'none'
+        """A text as a scope: at most 64 of ``[A-Za-z0-9_.@#:+-]``.
+
+        What is too long keeps its beginning and stays different from others
+        with that beginning.
+        """
+        clean = re.sub('[^A-Za-z0-9_.@#:+-]', '_', str(text)).lstrip('-')
+        if len(clean) > _LONGEST_SCOPE:
+            whole = hashlib.sha256(clean.encode()).hexdigest()[:16]
+            clean = '%s#%s' % (clean[:_LONGEST_SCOPE - 17], whole)
+        return clean or 'none'
 
     @property
     def name(self):
@@ -67,7 +78,7 @@ class Zhcp:
         try:
             found = Hello(fields['userid'], fields['user'], fields['boot'],
                           int(fields['now']), int(fields['free']) * 1024,
-                          fields['scan'])
+                          fields['scan'], fields['ledger'])
         except (KeyError, ValueError) as e:
             raise exceptions.BadAnswer(
                 'The zHCP %s introduces itself with %s'

@@ -27,11 +27,15 @@ class Pool:
     :param name: of the pool
     :param zhcp_devices: DeviceRanges of the FCP devices dedicated to the
         zHCP, over which its jobs reach the LUNs
+
+    ``ledger`` is the only ledger from which :meth:`claim` takes LUNs, as
+    :meth:`view` and :meth:`zvm_common.zhcp.Zhcp.hello` tell it; None: any.
     """
 
     def __init__(self, zhcp, name, zhcp_devices=model.DeviceRanges()):
         self.zhcp = zhcp
         self.name = str(model.PoolName(name))
+        self.ledger = None
         self._job_devices = ';'.join(
             str(d) for _, d in zip(range(_JOB_DEVICES), zhcp_devices)
         ) or 'none'
@@ -61,10 +65,69 @@ class Pool:
 
     def view(self):
         """All LUNs: a :class:`PoolView`."""
-        rows = self.zhcp.call('view', self.name).rows
-        return state.PoolView(
-            tuple(state.lun_state(row) for row in rows if 'bad' not in row),
-            tuple(row['bad'] for row in rows if 'bad' in row))
+        return state.pool_view(self.zhcp.call('view', self.name))
+
+    def sweep(self):
+        """Mend what needs no knowledge of Cinder's records; a PoolView.
+
+        Lines of our scope are written as the records say, a lost or shortened
+        pool file is restored, wipes whose job died begin anew.
+        """
+        return state.pool_view(self.zhcp.call('sweep', self.name,
+                                              self.zhcp.scope))
+
+    def confirm(self, volume_ids):
+        """Cinder's records have these volumes: their creates are finished."""
+        self.zhcp.call('confirm', self.zhcp.scope,
+                       *(model.Uuid(v) for v in volume_ids))
+
+    def abandon(self, lun):
+        """Undo a create that nobody finishes: wipe its LUN, then free it.
+
+        :param lun: its LunState
+        :raises LeaseRuns: it may still be under way
+        :raises StaleGeneration, LunBusy, VolumeUnknown: it has moved on
+        """
+        self._swap('abandon', lun, self._job_devices)
+
+    def set_aside(self, lun):
+        """Keep a LUN with its data from everybody: Cinder does not know it.
+
+        :raises StaleGeneration, LunBusy, VolumeUnknown: it has moved on
+        """
+        self._swap('aside', lun)
+
+    def readmit(self, lun):
+        """Undo :meth:`set_aside`: Cinder knows the volume again."""
+        self._swap('readmit', lun)
+
+    def _swap(self, verb, lun, *more):
+        self.zhcp.call(verb, self.zhcp.scope, model.Uuid(lun.volume_id),
+                       lun.generation, *more)
+
+    def rebuild(self, volume_id, operation_id, wwpns, lun, user=None):
+        """Make a record that was lost from what Cinder has.
+
+        :param user: None, or (userid, node, instance uuid, attachment id,
+            compute host) of the guest that has it
+        :returns: the LunState
+        :raises NoSuitableLun: the pool has no such line
+        :raises LunBusy: the LUN is another volume's, or a guest's that is none
+            of ours
+        """
+        answer = self.zhcp.call(
+            'rebuild', self.name, self.zhcp.scope, model.Uuid(volume_id),
+            model.OperationId(operation_id), ';'.join(map(str, wwpns)), lun,
+            *_checked_user(user))
+        return state.lun_state(answer.fields)
+
+    def adopt(self):
+        """Set lines aside that bear a stamp, and no record explains.
+
+        :returns: how many
+        """
+        return int(self.zhcp.call('adopt', self.name,
+                                  self.zhcp.scope).fields['adopted'])
 
     def claim(self, volume_id, operation_id, minimum, maximum, trust=False):
         """Make a free LUN this volume's: the smallest from minimum to maximum.
@@ -76,12 +139,14 @@ class Pool:
         :param maximum: Capacity
         :param trust: take what the pool calls free for empty
         :raises NoSuitableLun: naming the largest that is free
-        :raises LedgerDamaged: when stamped lines have no record
+        :raises LedgerDamaged: when stamped lines have no record, or the ledger
+            is another than :attr:`ledger`
         """
         answer = self.zhcp.call(
             'claim', self.name, model.Uuid(volume_id), minimum.bytes,
             maximum.bytes, self.zhcp.scope, 'trust' if trust else 'wipe',
-            self._job_devices, operation=str(model.OperationId(operation_id)))
+            self._job_devices, self.ledger or 'any',
+            operation=str(model.OperationId(operation_id)))
         return state.lun_state(answer.fields)
 
     def cancel(self, volume_id, operation_id):
@@ -163,4 +228,12 @@ class Pool:
         else:
             self.zhcp.call('claim', found.pool, found.volume_id, 0, 0,
                            self.zhcp.scope, 'wipe', self._job_devices,
-                           operation=found.operation_id)
+                           'any', operation=found.operation_id)
+
+
+def _checked_user(user):
+    if user is None:
+        return ()
+    userid, node, instance, attachment, host = user
+    return (model.Userid(userid), model.NodeName(node), model.Uuid(instance),
+            model.Uuid(attachment), host)

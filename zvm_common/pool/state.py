@@ -22,7 +22,11 @@ class LunState:
     None); ``userid``, ``node``, ``instance``, ``attachment``, ``host`` and
     ``devices`` are set while it is used. ``operation_id`` is that of the claim
     or attach that made it what it is. ``drift`` says how the line differs
-    from the record, '' when it does not. ``job`` is '', 'runs' or 'dead'.
+    from the record ('gone': there is none), '' when it does not. ``job`` is
+    '', 'runs' or 'dead'. ``scope`` says whose record it is, ``phase`` what is
+    not finished: ``create`` until Cinder's record is known to have the volume,
+    ``dedicate`` and ``detach``, ``unknown`` while it is set aside as Cinder
+    does not know it.
     """
 
     pool: str
@@ -46,6 +50,8 @@ class LunState:
     twice: bool = False
     drift: str = ''
     job: str = ''
+    scope: str = ''
+    phase: str = ''
     why: str | None = None
 
     @property
@@ -65,10 +71,15 @@ class PoolView:
     """All LUNs of a pool at one moment.
 
     ``bad`` are the numbers (from 1) of the LUN lines that nobody can read.
+    ``ledger`` identifies the ledger, ``restored`` names the pool when its file
+    had to be restored, ``mended`` are LUNs that a sweep has set right.
     """
 
     luns: tuple
     bad: tuple = ()
+    ledger: str = ''
+    restored: str = ''
+    mended: tuple = ()
 
     def stats(self):
         """Sizes in GiB (floats) and ``counts`` of LUNs by state."""
@@ -83,6 +94,17 @@ class PoolView:
                 'free_gib': sum(free) / model.GIB,
                 'largest_free_gib': max(free, default=0) / model.GIB,
                 'counts': dict(counts)}
+
+
+def pool_view(answer):
+    """A :class:`PoolView` from the answer to ``view`` or ``sweep``."""
+    return PoolView(
+        tuple(lun_state(row) for row in answer.rows if 'bad' not in row),
+        tuple(row['bad'] for row in answer.rows if 'bad' in row),
+        ledger=answer.fields.get('ledger', ''),
+        restored=answer.fields.get('restored', ''),
+        mended=tuple(lun for lun in
+                     answer.fields.get('mended', '').split(';') if lun))
 
 
 def lun_state(fields):
@@ -125,6 +147,8 @@ def _lun_state(fields):
         twice=bool(get('dup')),
         drift=get('drift') or '',
         job=get('job') or '',
+        scope=get('scope') or '',
+        phase=get('phase') or '',
         why=(get('why') or '').replace('~', ' ') or None)
 
 

@@ -28,6 +28,7 @@ verb_attach() {
     guest_is_off "$5" && refuse off "guest=$5 text=$(text "$q_out")"
     check_devices "$4" "$5"
     r_state=used r_before=ours r_gen=$((r_gen + 1)) r_op=$OP r_phase=dedicate
+    r_lease='' r_boot=''
     r_attachment=$3 r_instance=$4 r_guest=$5 r_node=$6 r_host=$7
     r_fcp=$attach_devices
     save_lun
@@ -154,14 +155,17 @@ proven_off() {
         "$(row) text=$(text "guest $r_guest is not logged off: $q_out")"
 }
 
-# detach VOLUME GENERATION INSTANCE paths|guest: no attachment of this instance
-# up to this generation is left, and none that is late can still come.  The
-# caller has taken the paths away in the guest, or says that the guest is gone
+# detach VOLUME GENERATION INSTANCE paths|guest COOL: no attachment of this
+# instance up to this generation is left, and none that is late can still come.
+# The caller has taken the paths away in the guest, or says that the guest is
+# gone.  COOL: devices whose WWPNs other attachments still name, or none
 verb_detach() {
     need is_uuid "$1"
     need is_number "$2"
     need is_uuid "$3"
     need is_word "$4"
+    need is_list "$5"
+    cool=$5
     find_volume "$1" || refuse unknown "volume=$1"
     if [ "$r_state" = used ] && [ "$r_instance" = "$3" ]; then
         [ "$r_gen" = "$2" ] || refuse stale "$(row)"

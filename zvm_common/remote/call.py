@@ -98,6 +98,8 @@ _SENTENCES = {
     'tool': 'Not installed there: %(missing)s',
     'format': 'The ledger has format %(found)s, this software knows '
               '%(known)s',
+    'scope': 'The record is not of this service',
+    'lease': 'Too early to undo it',
     'inuse': 'The disk is in use in the guest by %(user)s',
     'off': 'Guest %(guest)s is not logged on',
 }

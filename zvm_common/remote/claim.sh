@@ -3,7 +3,12 @@
 #
 # Whose LUN is it: claim, look, release (which wipes), wait.
 
-# claim POOL VOLUME MINIMUM MAXIMUM SCOPE TRUST ZHCP-DEVICES
+# Until Cinder's record is known to have the volume, or a guest had it, a claim
+# is a create under way: it may be undone when this lease is over (seconds)
+CREATE_LEASE=3600
+
+# claim POOL VOLUME MINIMUM MAXIMUM SCOPE TRUST ZHCP-DEVICES LEDGER
+# LEDGER is the one that the caller has compared with Cinder's records
 verb_claim() {
     need is_word "$1"
     need is_uuid "$2"
@@ -12,6 +17,7 @@ verb_claim() {
     need is_word "$5"
     need is_word "$6"
     need is_list "$7"
+    need is_word "$8"
     if find_volume "$2"; then
         claim_again "$7"
         return
@@ -19,20 +25,20 @@ verb_claim() {
     # lands once more after the volume was deleted, or was cancelled
     [ ! -e "$CLAIMS/$OP" ] || refuse stale "volume=$2 gen= \
 text=$(text "this claim is past")"
-    pool_file "$1"
-    rows=$(merge "$1") || refuse badpool "pool=$1 text=$(text "unreadable")"
-    forget_foreign "$rows"
+    [ "$8" = any ] || [ "$8" = "$ledger_id" ] || refuse ledger \
+        "text=$(text "the ledger is not the one that was there before")"
+    read_pool "$1"
     lost=$(printf '%s\n' "$rows" | grep -c ' state=lost ')
     [ "$lost" = 0 ] || refuse ledger "text=$(text "$lost lines of pool $1 \
 carry a volume's stamp and have no record: the ledger is missing or old")"
     choose "$3" "$4"
-    set -- "$@" "$chosen"
     [ -n "$chosen" ] || refuse nolun "$(none_fits "$1" "$3" "$4")"
     retire_was "$2"
     load_lun "$(lun_file "$(field wwpns "$chosen")" "$(field lun "$chosen")")"
     r_volume=$2 r_role=current r_op=$OP r_before=free r_pool=$1 r_scope=$5
     r_wwpns=$(field wwpns "$chosen") r_lun=$(field lun "$chosen")
-    r_gen=$((${r_gen:-0} + 1)) r_jobfcp=$7 r_why='' r_phase='' r_was=''
+    r_gen=$((${r_gen:-0} + 1)) r_jobfcp=$7 r_why='' r_phase=create r_was=''
+    lease_lun
     r_state=ours
     [ "$r_clean" = yes ] || [ "$6" = trust ] || r_state=preparing
     c_clean=${r_clean:-no} r_clean=no
@@ -43,6 +49,8 @@ carry a volume's stamp and have no record: the ledger is missing or old")"
     look_row
 }
 
+lease_lun() { r_lease=$(($(date +%s) + CREATE_LEASE)) r_boot=$(boot_id); }
+
 claim_undone() {
     r_clean=$c_clean
     forget_owner
@@ -52,7 +60,8 @@ claim_undone() {
 
 # The failure of an earlier LUN for this volume is past
 retire_was() { # retire_was VOLUME
-    grep -l -F -x "was=$1" "$LUNS"/*-* 2>/dev/null | while read -r f; do
+    # shellcheck disable=SC2013 # names of records hold no blanks
+    for f in $(grep -l -F -x "was=$1" "$LUNS"/*-* 2>/dev/null); do
         load_lun "$f" && r_was='' && save_lun
     done
 }
@@ -136,7 +145,9 @@ look_row() { # look_row [KEY=VALUE]: the answer that says what is so now
     set --
     if pool_is_whole; then
         rows=$(merge "$r_pool")
+        ours=$(lun_file "$r_wwpns" "$r_lun")
         forget_foreign "$rows"
+        load_lun "$ours"
         set -- "$(printf '%s\n' "$rows" | grep -F " volume=$r_volume " |
             head -n 1)"
     fi
@@ -154,15 +165,21 @@ look_row() { # look_row [KEY=VALUE]: the answer that says what is so now
 
 verb_view() { # view POOL
     need is_word "$1"
-    pool_file "$1"
-    rows=$(merge "$1") || refuse badpool "pool=$1 text=$(text "unreadable")"
-    forget_foreign "$rows"
-    close_ledger
-    rows=$(printf '%s\n' "$rows" | grep -v '^away=')
-    printf '%s\n' "$rows" | grep . | while read -r line; do
-        printf 'zvmv1 %s row %s pool=%s .\n' "$OP" "$line" "$1"
+    read_pool "$1"
+    tell_rows "$1"
+}
+
+tell_rows() { # tell_rows POOL: of rows, and of LUNs that have no line
+    printf '%s\n' "$rows" | grep -v -E '^(away|gone)=|^$' |
+        while read -r line; do
+            printf 'zvmv1 %s row %s pool=%s .\n' "$OP" "$line" "$1"
+        done
+    for k in $(gone_keys); do
+        load_lun "$LUNS/$k" &&
+            printf 'zvmv1 %s row %s drift=gone .\n' "$OP" "$(row)"
     done
-    answer "ok rows=$(printf '%s\n' "$rows" | grep -c .)"
+    answer "ok rows=$(printf '%s\n' "$rows" | grep -v -c -E '^away=|^$') \
+ledger=$ledger_id now=$(date +%s)"
 }
 
 # release VOLUME GENERATION ZHCP-DEVICES: wiped, then free
@@ -186,27 +203,37 @@ verb_release() {
         look_row
         return
     fi
+    wipe_to_free "$3"
+    look_row
+}
+
+wipe_to_free() { # wipe_to_free ZHCP-DEVICES
     r_before=$r_state r_state=wiping r_gen=$((r_gen + 1)) r_clean=no
-    r_jobfcp=$3 r_why=''
+    r_jobfcp=$1 r_why='' r_phase='' r_lease='' r_boot=''
     save_lun
     settle || :
     start_job
-    look_row
 }
 
 # Somebody has put a guest on a line that the ledger says is ours
 foreign_user() {
+    ours=$(lun_file "$r_wwpns" "$r_lun")
     pool_file "$r_pool"
+    load_lun "$ours"
     foreign_line
 }
 
 free_now() { # the record stays: generation, WWID, size, clean
+    try_free || refuse badpool "pool=$r_pool text=$(text "$s_why")"
+}
+
+try_free() {
     r_state=freeing
     save_lun
     settle || {
         r_clean=no
         save_lun
-        refuse badpool "pool=$r_pool text=$(text "$s_why")"
+        return 1
     }
     forget_owner
     save_lun
@@ -223,6 +250,7 @@ free_again() {
 forget_owner() {
     r_volume='' r_state=free r_op='' r_before='' r_guest='' r_node=''
     r_instance='' r_attachment='' r_host='' r_fcp='' r_phase='' r_scope=''
+    r_lease='' r_boot=''
 }
 
 # The LUN that was prepared for the volume may be in quarantine without it

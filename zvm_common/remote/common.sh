@@ -20,7 +20,9 @@ BASE=$ROOT/var/lib/zvm-volume
 OP=${1:-none}
 VERB=${2:-none}
 
-answer() { printf 'zvmv1 %s %s .\n' "$OP" "$*"; }
+# What is to be told beside the answer itself, KEY=VALUE
+notes=
+answer() { printf 'zvmv1 %s %s%s .\n' "$OP" "$*" "$notes"; }
 
 refuse() { # refuse CODE KEY=VALUE... : nothing more is done
     answer "no $*"
@@ -63,17 +65,25 @@ need() { # need CHECK... VALUE: or the call itself is wrong
 # --- records: key=value lines, written whole, synced and renamed; one at a
 # time, under a lock
 
+# What a newer program has added to a record of this format is kept: PREFIX_more
 load() { # load PREFIX KEYS FILE: sets PREFIX_key; fails for one not whole
-    for k in $2; do eval "$1_$k="; done
+    for k in $2 more; do eval "$1_$k="; done
     [ -r "$3" ] || return 1
-    load_whole=
+    load_whole='' load_more=
     while IFS='=' read -r k v; do
         case $k in
             end) load_whole=1 ;;
             '' | *[!a-z_]*) return 2 ;;
-            *) case " $2 " in *" $k "*) eval "$1_$k=\$v" ;; esac ;;
+            *)
+                case " $2 " in
+                    *" $k "*) eval "$1_$k=\$v" ;;
+                    *) load_more="$load_more$k=$v
+" ;;
+                esac
+                ;;
         esac
     done <"$3"
+    eval "$1_more=\$load_more"
     [ -n "$load_whole" ] || return 2
 }
 
@@ -82,8 +92,8 @@ save() { # save PREFIX KEYS FILE
     for k in $2; do
         eval "v=\$$1_$k"
         [ -z "$v" ] || printf '%s=%s\n' "$k" "$v"
-    done >"$save_tmp" &&
-        echo end=1 >>"$save_tmp" &&
+    done >"$save_tmp" && eval "v=\$$1_more" &&
+        printf '%send=1\n' "$v" >>"$save_tmp" &&
         replace "$save_tmp" "$3" ||
         refuse space "text=$(text "cannot write $3")"
 }

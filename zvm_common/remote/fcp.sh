@@ -5,6 +5,10 @@
 
 PATH=$PATH:$ROOT/opt/zhcp/bin
 
+# Of a device that an attach which failed has left held for its instance (s)
+HOLD_LEASE=3600
+cool=none
+
 # A server that hangs must not hold the ledger's lock for ever
 ask_cp() { timeout 60 vmcp "$@" 2>&1; }
 smapi_call() { timeout 120 smcli "$@" 2>&1; }
@@ -164,6 +168,10 @@ verb_hold() {
     for d in $held; do
         load_fcp "$d"
         [ "$f_guest" = "$2" ] || refuse busy "$(fcp_row)"
+        # asked for again, so wanted again
+        case $f_state in
+            held | cooling) f_state=held && lease_fcp "$6" && save_fcp ;;
+        esac
         printf 'zvmv1 %s row %s .\n' "$OP" "$(fcp_row)"
     done
     answer "ok rows=$(printf '%s\n' "$held" | grep -c .)"
@@ -243,8 +251,7 @@ hold_one() { # hold_one DEVICE INSTANCE USERID PATHS RANGES SCOPE LEASE ZHCP
     load_fcp "$1"
     f_device=$1 f_state=held f_instance=$2 f_guest=$3 f_scope=$6
     f_volumes='' f_byus='' f_why='' f_node=''
-    f_lease=$(($(date +%s) + $7))
-    read -r f_boot <"$ROOT/proc/sys/kernel/random/boot_id" || f_boot=
+    lease_fcp "$7"
     # shellcheck disable=SC2046 # five words without anything to expand
     set -- $(printf '%s\n' "$all" | grep "^$1 ")
     f_chpid=$4 f_wwpn=$3 f_npiv=yes
@@ -252,9 +259,15 @@ hold_one() { # hold_one DEVICE INSTANCE USERID PATHS RANGES SCOPE LEASE ZHCP
     save_fcp
 }
 
-# drop INSTANCE: what it holds and no volume needs any more
+lease_fcp() { # lease_fcp SECONDS
+    f_lease=$(($(date +%s) + $1)) f_boot=$(boot_id)
+}
+
+# drop INSTANCE COOL: what it holds and no volume needs any more
 verb_drop() {
     need is_uuid "$1"
+    need is_list "$2"
+    cool=$2
     for d in $(held_by "$1"); do
         load_fcp "$d" || continue
         [ -z "$f_volumes" ] || refuse busy "$(fcp_row)"
@@ -269,13 +282,15 @@ verb_drop() {
         load_fcp "$d" && give_back free
     done
     for d in $(held_by "$1"); do
-        load_fcp "$d" && refuse smapi "$(smapi_said undedicate "$d")"
+        load_fcp "$d" && [ "$f_state" != cooling ] &&
+            refuse smapi "$(smapi_said undedicate "$d")"
     done
     answer "ok"
 }
 
 # A device that no volume uses: undedicated if we dedicated it, then held for
-# its instance or free.  One that does not come off is kept out of use
+# its instance or free.  One that does not come off is kept out of use, and so
+# is one whose WWPN other attachments name: their LUNs are masked to it
 give_back() { # give_back held|free: f_...
     if [ -n "$f_byus" ]; then
         f_state=releasing
@@ -286,8 +301,15 @@ give_back() { # give_back held|free: f_...
             return 1
         fi
     fi
-    f_state=held f_byus=''
-    if [ "$1" = held ]; then save_fcp; else drop_fcp "$f_device"; fi
+    f_state=held f_byus='' f_why=''
+    if [ "$1" = held ]; then
+        lease_fcp "$HOLD_LEASE" && save_fcp
+    elif set_has "$cool" "$f_device"; then
+        f_state=cooling
+        save_fcp
+    else
+        drop_fcp "$f_device"
+    fi
 }
 
 verb_devices() {

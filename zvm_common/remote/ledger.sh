@@ -4,13 +4,15 @@
 # The ledger on the zHCP: one lock, one record per LUN, one per FCP device.
 
 LUN_KEYS="volume role state op gen before guest node instance attachment host \
-fcp wwid bytes clean scope pool wwpns lun jobfcp phase was last why"
+fcp wwid bytes clean scope pool wwpns lun jobfcp phase was last why lease \
+boot"
 FCP_KEYS="device state guest node instance volumes byus chpid wwpn npiv lease \
 boot scope why"
 LUNS=$BASE/luns
 FCPS=$BASE/fcp
 JOBS=$BASE/jobs
 CLAIMS=$BASE/claims
+COPIES=$BASE/pools
 POOLS=$ROOT/var/opt/zhcp/zfcp
 
 open_ledger() { # the lock is held until this process ends
@@ -22,20 +24,47 @@ the ledger's lock on the zHCP")"
     check_format
 }
 
+# Format 2 has leases in the records of LUNs; a program of format 1 would drop
+# them, and refuses this one
 check_format() {
     if [ ! -e "$BASE/format" ]; then
         for f in "$LUNS"/* "$FCPS"/*; do
             [ ! -e "$f" ] || refuse ledger \
                 "text=$(text "$BASE/format is missing beside records")"
         done
-        echo 1 >"$BASE/.new.$$" && replace "$BASE/.new.$$" "$BASE/format" ||
-            refuse space "text=$(text "cannot write $BASE/format")"
+        mark format 2
     fi
     read -r a <"$BASE/format"
-    [ "$a" = 1 ] || refuse format "found=$(text "$a") known=1"
+    case $a in
+        1) mark format 2 ;;
+        2) ;;
+        *) refuse format "found=$(text "$a") known=2" ;;
+    esac
+    # who knew another one knows that this is not the one it wrote to
+    [ -s "$BASE/id" ] || mark id "$OP"
+    read -r ledger_id <"$BASE/id"
+}
+
+mark() { # mark NAME TEXT: a file of the ledger that has one line
+    echo "$2" >"$BASE/.new.$$" && replace "$BASE/.new.$$" "$BASE/$1" ||
+        refuse space "text=$(text "cannot write $BASE/$1")"
 }
 
 close_ledger() { exec 9>&-; }
+
+boot_id() {
+    read -r boot <"$ROOT/proc/sys/kernel/random/boot_id" || boot=
+    printf '%s' "$boot"
+}
+
+# A lease is counted by the clock of one boot of this machine: after a reboot
+# nobody knows how long ago it began, and it begins anew
+lease_is_over() { # lease_is_over END BOOT; 2: of another boot
+    [ -n "$1" ] || return 0
+    [ "$2" = "$(boot_id)" ] || return 2
+    [ "$(date +%s)" -ge "$1" ]
+}
+
 
 lun_file() { printf '%s/%s-%s' "$LUNS" "${1%%;*}" "$2"; }
 
@@ -80,6 +109,6 @@ row() { # the record r_..., for refusals
         "$r_volume" "$r_state" "$r_gen" "$r_op" "$r_pool" "$r_wwpns" "$r_lun"
     printf 'guest=%s node=%s instance=%s attachment=%s host=%s fcp=%s ' \
         "$r_guest" "$r_node" "$r_instance" "$r_attachment" "$r_host" "$r_fcp"
-    printf 'wwid=%s real=%s clean=%s phase=%s why=%s' \
-        "$r_wwid" "$r_bytes" "$r_clean" "$r_phase" "$r_why"
+    printf 'wwid=%s real=%s clean=%s scope=%s phase=%s why=%s' \
+        "$r_wwid" "$r_bytes" "$r_clean" "$r_scope" "$r_phase" "$r_why"
 }

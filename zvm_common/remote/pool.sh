@@ -6,10 +6,12 @@
 
 HEADER='#status,wwpn,lun,size,range,owner,channel,tag'
 
-pool_file() { # p_file := the pool's file, refused unless it is whole
+pool_file() { # p_file := the pool's file, restored or refused unless whole
     p_file=$POOLS/$1.conf
-    [ -f "$p_file" ] || refuse nopool "pool=$1"
-    pool_is_whole || refuse badpool "pool=$1 text=$(text "$p_why")"
+    [ -f "$p_file" ] || restore_pool "$1" || refuse nopool "pool=$1"
+    # somebody may be about to write it
+    pool_is_whole || { [ -s "$COPIES/$1" ] && until_true 2 pool_is_whole; } ||
+        restore_pool "$1" || refuse badpool "pool=$1 text=$(text "$p_why")"
     carry_over
 }
 
@@ -25,7 +27,8 @@ pool_is_whole() { # p_file; else p_why
 }
 
 # One row for each LUN of the pool: the line and the record side by side.
-# Then away=KEY for each clean record whose line left this pool or came to it.
+# Then gone=KEY for each LUN of this pool that is in use and has no line, and
+# away=KEY for each clean record whose line left this pool or came to it.
 # Input: all records, all pool files.
 merge() { # merge POOL
     merge_pool=$1
@@ -127,6 +130,8 @@ merge() { # merge POOL
         }
         for (k in keys) {
             st = known(k, "state")
+            if (st != "" && st != "free" && !(k in on) &&
+                known(k, "pool") == mine) print "gone=" k
             if ((st == "" || st == "free") && known(k, "clean") == "yes" &&
                 (known(k, "pool") == mine) != (k in here)) print "away=" k
         }
@@ -143,17 +148,14 @@ field() { # field NAME ROW: the value in a row of merge
 # A LUN that somebody else may have written to since our wipe is not clean any
 # more: its line was theirs, was away, or is not the only one of its LUN
 forget_foreign() { # forget_foreign ROWS
-    printf '%s\n' "$1" |
-        grep -E '^away=| (state=(foreign|lost)|dup=1) .* clean=yes ' |
-        while read -r line; do
-            case $line in
-                away=*) load_lun "$LUNS/${line#away=}" ;;
-                *) load_lun "$(lun_file "$(field wwpns "$line")" \
-                    "$(field lun "$line")")" ;;
-            esac || continue
-            r_clean=no
-            save_lun
-        done
+    # shellcheck disable=SC2013 # names of records hold no blanks
+    for f in $(printf '%s\n' "$1" | sed -n -E -e 's/^away=//p' -e '
+        / (state=(foreign|lost)|dup=1) .* clean=yes /!d
+        s/^lun=([0-9a-f]*) wwpns=([0-9a-f]*).*/\2-\1/p'); do
+        load_lun "$LUNS/$f" || continue
+        r_clean=no
+        save_lun
+    done
 }
 
 wait_for_sed() { # sed -i works on a copy sedXXXXXX beside the file

@@ -101,8 +101,8 @@ def _read(name, *parts):
 @functools.cache
 def zhcp():
     """The zHCP program: ledger, pool files, FCP devices, wiping."""
-    return _read('zHCP', 'common', 'ledger', 'pool', 'claim', 'wipe', 'fcp',
-                 'attach', 'zhcp')
+    return _read('zHCP', 'common', 'ledger', 'pool', 'restore', 'claim',
+                 'wipe', 'fcp', 'attach', 'sweep', 'zhcp')
 
 
 @functools.cache

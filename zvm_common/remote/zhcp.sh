@@ -11,11 +11,11 @@ verb_hello() {
         sha256sum)
     # no MN holds a request back for so many days
     find "$CLAIMS" -type f -mtime +30 -exec rm -f {} + 2>/dev/null
-    read -r boot <"$ROOT/proc/sys/kernel/random/boot_id" || boot=
+    boot=$(boot_id)
     free=$(df -P -k "$BASE" | awk 'NR == 2 { print $4 }')
     answer "ok user=$(id -un 2>/dev/null || id -u) missing=$missing \
 boot=$boot now=$(date +%s) free=$free scan=$(scan_state) \
-userid=$(zhcp_userid)"
+userid=$(zhcp_userid) ledger=$ledger_id"
 }
 
 scan_state() {
@@ -41,7 +41,8 @@ main() {
             return
             ;;
         hello | claim | cancel | look | view | release | wait | hold | drop \
-            | devices | attach | detach) ;;
+            | devices | attach | detach | sweep | confirm | abandon \
+            | aside | readmit | rebuild | adopt | used | reap) ;;
         *) refuse usage "text=$(text "no verb $VERB")" ;;
     esac
     # without flock nothing is safe, and nothing is tried
@@ -52,4 +53,4 @@ main() {
 
 # a verb reads its arguments from 1 on, and none is ever unset
 shift 2 2>/dev/null || set --
-main "$@" '' '' '' '' '' '' '' '' ''
+main "$@" '' '' '' '' '' '' '' '' '' '' ''

@@ -5,6 +5,9 @@ Nova's own z/VM driver plus volumes, and without those of its limits that
 stand in the way of a production host.
 """
 
+import threading
+import time
+
 from oslo_log import log as logging
 from oslo_utils import excutils
 from oslo_utils import fileutils
@@ -20,6 +23,7 @@ from nova_zvm_volume import opts
 from nova_zvm_volume.virt.zvm import errors
 from nova_zvm_volume.virt.zvm import ownership
 from nova_zvm_volume.virt.zvm import platform
+from nova_zvm_volume.virt.zvm import sweep
 from nova_zvm_volume.virt.zvm import volumeop
 from zvm_common import conf as zvm_conf
 from zvm_common import exceptions
@@ -52,6 +56,8 @@ class ZVMVolumeDriver(zvm_driver.ZVMDriver):
                 error='The z/VM Cloud Connector at [zvm] cloud_connector_url '
                       '= %s does not answer (%s)'
                       % (CONF.zvm.cloud_connector_url, err)) from err
+        self._sweeping = threading.Lock()
+        self._swept = None
         self._platform = platform.Platform(_settings(), CONF.host)
         self._volumes = volumeop.VolumeOps(self._platform)
 
@@ -75,21 +81,48 @@ class ZVMVolumeDriver(zvm_driver.ZVMDriver):
             LOG.error('Volumes cannot be attached now: %s', err)
 
     def process_instances_at_startup(self, context, instances):
-        """Let go of guests that were deleted and whose clean-up failed then.
+        """Set right what an earlier life of this service left.
 
-        Nova never names them again: neither its database nor the connector
-        knows them any more, only the ledger on the zHCP.
+        Nothing of this host can be under way now: attaches and detaches that
+        were cut off are undone or finished, and what deleted guests held and
+        Nova never names again is let go.
         """
-        try:
-            alive = objects.InstanceList.get_by_host(context, CONF.host,
-                                                     expected_attrs=[])
-            self._volumes.sweep({instance.uuid for instance in alive},
-                                set(self.list_instances()))
-        except Exception as err:
-            # A start must not fail for what the next one can do as well.
-            LOG.warning('What deleted guests left stays until the next '
-                        'start: %s', err)
+        self.sweep(context, starting=True)
         return instances
+
+    def sweep(self, context, starting=False):
+        """Compare the ledger with Nova's records; see the module sweep.
+
+        Never raises: what this one could not do the next one can.
+
+        :param starting: no attach of this host can be under way
+        """
+        with self._sweeping:
+            self._swept = time.monotonic()
+            try:
+                sweep.Sweep(self._platform, self._volumes, context,
+                            set(self.list_instances())).run(starting)
+            except Exception as err:
+                # A start must not fail for what the next sweep can do.
+                LOG.warning('The ledger on the zHCP could not be swept: %s',
+                            err)
+
+    def get_available_resource(self, nodename=None):
+        """As the in-tree class; Nova asks every minute, so sweeps begin here.
+        """
+        self._sweep_when_due()
+        return super().get_available_resource(nodename)
+
+    def _sweep_when_due(self):
+        interval = self._platform.sweep_interval
+        # the first one is that of the start
+        if (self._swept is None or not interval
+                or time.monotonic() - self._swept < interval):
+            return
+        self._swept = time.monotonic()
+        # A zHCP that hangs must not delay the resource tracker.
+        threading.Thread(target=self.sweep, name='zvm-sweep', daemon=True,
+                         args=(nova_context.get_admin_context(),)).start()
 
     def list_instance_uuids(self):
         """This host's instances that the connector lists, as uuids.

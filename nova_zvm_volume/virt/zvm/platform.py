@@ -29,6 +29,8 @@ class Platform:
 
     def __init__(self, settings, host):
         self.host = host
+        #: Who we are in the ledger's records, unique among all clouds.
+        self.who = settings.of_cloud(host)
         self._settings = settings
         self._session = session.Session.from_settings(settings)
         self._hypervisor = None
@@ -46,13 +48,18 @@ class Platform:
 
     @property
     def _zhcp(self):
-        return zhcp.Zhcp(self.hypervisor, 'nova:%s' % self.host)
+        return zhcp.Zhcp(self.hypervisor, 'nova:%s' % self.who)
 
     @property
     def devices(self):
         """FCP devices of guests: :class:`zvm_common.fcp.Devices`."""
         return fcp.Devices(self._zhcp, self._settings.fcp_list,
-                           paths=self._settings.paths, compute=self.host)
+                           paths=self._settings.paths, compute=self.who)
+
+    @property
+    def sweep_interval(self):
+        """Seconds between two sweeps; 0: only at the start."""
+        return self._settings.sweep_interval
 
     def check(self, system):
         """Find the LPAR and see that our program works on its zHCP.

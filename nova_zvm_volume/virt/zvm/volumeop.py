@@ -8,7 +8,6 @@ The ledger on the zHCP is the truth; nothing is kept in this process.
 """
 
 import dataclasses
-import types
 
 from oslo_log import log as logging
 
@@ -17,6 +16,7 @@ from nova import exception
 from nova_zvm_volume.virt.zvm import attachment
 from nova_zvm_volume.virt.zvm import connection
 from nova_zvm_volume.virt.zvm import errors
+from nova_zvm_volume.virt.zvm import records
 from nova_zvm_volume.virt.zvm import undo as undoing
 from zvm_common import exceptions
 from zvm_common import guestdisk
@@ -129,14 +129,15 @@ class VolumeOps:
         """
         with errors.told('Guest %s is gone, but not all it held is free'
                          % instance.name):
+            cooling = self._cooling(instance, mappings)
             for mapping in mappings:
-                self._let_go_of_mapping(mapping, instance)
+                self._let_go_of_mapping(mapping, instance, cooling)
             for _attempt in range(_MOST_VOLUMES):
-                volumes = self._release(instance)
+                volumes = self._release(instance, cooling)
                 if not volumes:
                     break
                 for volume_id in volumes:
-                    self._let_go_of(volume_id, instance)
+                    self._let_go_of(volume_id, instance, cooling)
             self._platform.remove_node(model.NodeName(instance.name.lower()))
 
     def release_unused(self, instance):
@@ -147,28 +148,45 @@ class VolumeOps:
         with errors.told('Releasing FCP devices of %s' % instance.name):
             self._platform.devices.release(model.Uuid(instance.uuid))
 
-    def sweep(self, alive, listed):
-        """Let go of what instances that are gone have left in the ledger.
+    def _cooling(self, instance, mappings):
+        """Devices whose WWPNs volumes of other back-ends name.
 
-        Only of this compute host's own, and only where the zHCP proves that
-        the guest is off: nothing is freed or wiped, a LUN becomes its
-        volume's again.
-
-        :param alive: uuids of the instances that Nova has on this host
-        :param listed: userids of the guests that the connector lists
+        Until their attachments are gone, which Nova deletes later, storage
+        servers have LUNs masked to these WWPNs: nobody else may get them.
         """
-        for uuid, userid in self._platform.devices.holders():
-            if uuid in alive or userid in listed:
-                continue
-            gone = types.SimpleNamespace(uuid=uuid, name=userid.lower())
-            try:
-                self.let_go(gone, ())
-            except exception.NovaException as err:
-                LOG.warning('Instance %s is gone and has left something: %s',
-                            uuid, err)
-            else:
-                LOG.info('What instance %s (guest %s) left is free',
-                         uuid, userid)
+        named = set()
+        for mapping in mappings:
+            info = mapping.get('connection_info')
+            data = info.get('data') if isinstance(info, dict) else None
+            if isinstance(data, dict) and 'zvm_volume_id' not in data:
+                named |= records.wwpns_of(data)
+        if not named:
+            return ()
+        return tuple(device.number for device in self._platform.devices.ours()
+                     if str(device.instance) == str(instance.uuid)
+                     and str(device.wwpn) in named)
+
+    def take_back(self, lun, instance):
+        """End an attachment that nobody asks for any more.
+
+        :param lun: LunState of the used LUN, as just read
+        :raises ZvmError: the guest uses the disk or does not answer; it keeps
+            its volume
+        """
+        node = model.NodeName(instance.name.lower())
+        self._platform.define_node(node, model.Userid(instance.name))
+        self._platform.guest(node).detach(
+            lun.volume_id, lun.generation + 1,
+            guestdisk.paths_of(lun.devices, lun.wwpns, lun.lun), lun.wwid)
+        self._swap_back(self._platform.devices.detach, lun.volume_id,
+                        lun.generation, instance)
+
+    def fence(self, volume_id, instance):
+        """An attach that was asked for and has not come can come no more."""
+        lun = self._platform.look(volume_id)
+        if lun is not None and lun.state == 'ours':
+            self._platform.devices.detach(volume_id, lun.generation + 1,
+                                          model.Uuid(instance.uuid))
 
     def _mine(self, connection_info):
         wanted = connection.parse(connection_info)
@@ -217,13 +235,13 @@ class VolumeOps:
             self._platform.define_node(node, model.Userid(instance.name))
             self._platform.guest(node).detach(*request)
 
-    def _let_go(self, volume_id, generation, instance):
+    def _let_go(self, volume_id, generation, instance, cooling=()):
         """The same without a guest; the zHCP proves that it is gone."""
         self._swap_back(self._platform.devices.let_go, volume_id, generation,
-                        instance)
+                        instance, cooling)
 
-    def _swap_back(self, swap, volume_id, generation, instance):
-        request = volume_id, generation, model.Uuid(instance.uuid)
+    def _swap_back(self, swap, volume_id, generation, instance, cooling=()):
+        request = (volume_id, generation, model.Uuid(instance.uuid), cooling)
         kept = ''
         try:
             _lun, kept = swap(*request)
@@ -236,7 +254,7 @@ class VolumeOps:
             LOG.error('FCP devices stay out of use after detaching volume '
                       '%s: %s', volume_id, kept, instance=instance)
 
-    def _let_go_of_mapping(self, mapping, instance):
+    def _let_go_of_mapping(self, mapping, instance, cooling):
         info = mapping.get('connection_info')
         try:
             wanted = self._mine(info)
@@ -247,21 +265,22 @@ class VolumeOps:
             return
         try:
             if wanted.paths:
-                self._let_go(wanted.volume_id, wanted.generation, instance)
+                self._let_go(wanted.volume_id, wanted.generation, instance,
+                             cooling)
                 return
         except exceptions.StaleGeneration as err:
             LOG.debug('%s', err, instance=instance)
-        self._let_go_of(wanted.volume_id, instance)
+        self._let_go_of(wanted.volume_id, instance, cooling)
 
-    def _let_go_of(self, volume_id, instance):
+    def _let_go_of(self, volume_id, instance, cooling):
         lun = self._platform.look(volume_id)
         if _is_here(lun, instance):
-            self._let_go(volume_id, lun.generation, instance)
+            self._let_go(volume_id, lun.generation, instance, cooling)
 
-    def _release(self, instance):
+    def _release(self, instance, cooling):
         """FCP devices freed, or else the volumes that hold one."""
         try:
-            self._platform.devices.release(model.Uuid(instance.uuid))
+            self._platform.devices.release(model.Uuid(instance.uuid), cooling)
         except exceptions.LunBusy as err:
             volumes = [model.Uuid(text) for text in
                        err.fields.get('volumes', '').split(';') if text]

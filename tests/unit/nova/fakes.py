@@ -72,6 +72,8 @@ class FakeLpar:
         self.held = {}
         self.guests = collections.defaultdict(FakeGuest)
         self.userids = {}
+        self.device_states = {}  # number -> other than held
+        self.sweep_interval = 600
         self.devices = FakeDevices(self)
         self._failures = collections.defaultdict(list)
 
@@ -208,29 +210,58 @@ class FakeDevices:
                     'No FCP device (ranges 3B00-3B01;3C00-3C01)')
             held[instance_uuid] = [self._lpar.free.pop(0)
                                    for _ in range(self._lpar.paths)]
+        return self._held(instance_uuid)
+
+    def _held(self, instance_uuid):
+        lpar = self._lpar
         return tuple(fcp.FcpDevice(
             model.DeviceNumber(number), model.Wwpn('c05076ffe500' + number),
-            number[:2], True, 'held', instance_uuid, userid, 'scope', 0)
-            for number in held[instance_uuid])
+            number[:2], True, lpar.device_states.get(number, 'held'),
+            instance_uuid, lpar.userids[instance_uuid], 'scope', 0,
+            frozenset(self._users(instance_uuid)))
+            for number in lpar.held[instance_uuid])
 
-    def holders(self):
-        return sorted(
-            (uuid, self._lpar.userids.get(uuid)) for uuid in self._lpar.held)
+    def ours(self):
+        return tuple(device for uuid in sorted(self._lpar.held)
+                     for device in self._held(uuid))
 
-    def release(self, instance_uuid):
+    def used(self):
+        return tuple(lun for lun in self._lpar.luns.values()
+                     if lun.state == 'used')
+
+    def reap(self, instance_uuid, devices):
+        """Every lease is over."""
+        numbers = tuple(str(device) for device in devices)
+        self._lpar.act('devices.reap', lambda: None, instance_uuid, numbers)
+        held = self._lpar.held[instance_uuid]
+        self._lpar.held[instance_uuid] = [
+            number for number in held if number not in numbers]
+        self._lpar.free += numbers
+        return numbers, ()
+
+    def release(self, instance_uuid, cooling=()):
         return self._lpar.act('devices.release', lambda: self._release(
-            str(instance_uuid)), instance_uuid)
+            str(instance_uuid), cooling), instance_uuid)
 
     def _users(self, instance_uuid):
         return [volume for volume, lun in self._lpar.luns.items()
                 if lun.instance == instance_uuid]
 
-    def _release(self, instance_uuid):
+    def _release(self, instance_uuid, cooling=()):
         volumes = self._users(instance_uuid)
         if volumes:
             raise exceptions.LunBusy('in use', code='busy', fields={
                 'volumes': ';'.join(volumes)})
-        self._lpar.free += self._lpar.held.pop(instance_uuid, [])
+        self._give_back(instance_uuid, cooling)
+
+    def _give_back(self, instance_uuid, cooling):
+        held = self._lpar.held.pop(instance_uuid, [])
+        warm = [number for number in held
+                if model.DeviceNumber(number) in cooling]
+        if warm:
+            self._lpar.held[instance_uuid] = warm
+            self._lpar.device_states.update(dict.fromkeys(warm, 'cooling'))
+        self._lpar.free += [number for number in held if number not in warm]
 
     def attach(self, request):
         return self._lpar.act('devices.attach', lambda: self._attach(
@@ -259,17 +290,17 @@ class FakeDevices:
             attachment=str(request.attachment_id))
         return self._lpar.luns[volume]
 
-    def detach(self, volume_id, generation, instance_uuid):
+    def detach(self, volume_id, generation, instance_uuid, cooling=()):
         return self._lpar.act('devices.detach', lambda: self._detach(
-            str(volume_id), generation, str(instance_uuid)), volume_id,
-            generation)
+            str(volume_id), generation, str(instance_uuid), cooling),
+            volume_id, generation)
 
-    def let_go(self, volume_id, generation, instance_uuid):
+    def let_go(self, volume_id, generation, instance_uuid, cooling=()):
         return self._lpar.act('devices.let_go', lambda: self._detach(
-            str(volume_id), generation, str(instance_uuid)), volume_id,
-            generation)
+            str(volume_id), generation, str(instance_uuid), cooling),
+            volume_id, generation)
 
-    def _detach(self, volume, generation, instance_uuid):
+    def _detach(self, volume, generation, instance_uuid, cooling):
         lun = self._lpar.luns.get(volume)
         if lun is None:
             return None, ''
@@ -283,7 +314,7 @@ class FakeDevices:
             lun = dataclasses.replace(lun, generation=generation)
         self._lpar.luns[volume] = lun
         if not self._users(instance_uuid):
-            self._lpar.free += self._lpar.held.pop(instance_uuid, [])
+            self._give_back(instance_uuid, cooling)
         return lun, ''
 
 

@@ -428,35 +428,6 @@ class TestDetach(Base):
         self.assertEqual([], self.lpar.calls)
 
 
-class TestSweep(Base):
-    """What instances left that Nova never names again."""
-
-    def setUp(self):
-        super().setUp()
-        self.info = self.attach()
-        del self.lpar.calls[:]
-
-    def test_of_an_instance_that_is_gone(self):
-        self.ops.sweep(set(), set())
-        self.assertEqual('ours', self.lpar.luns[fakes.VOLUME].state)
-        self.assertEqual({}, self.lpar.held)
-
-    def test_an_instance_that_nova_has_keeps_all(self):
-        self.ops.sweep({self.instance.uuid}, set())
-        self.assertEqual('used', self.lpar.luns[fakes.VOLUME].state)
-
-    def test_a_guest_that_the_connector_lists_keeps_all(self):
-        self.ops.sweep(set(), {'ZVM00001'})
-        self.assertEqual('used', self.lpar.luns[fakes.VOLUME].state)
-
-    def test_one_that_fails_does_not_stop_the_others(self):
-        other = fakes.instance('zvm00002', fakes.OTHER_INSTANCE)
-        self.ops.connector(other)
-        self.lpar.fail('devices.release', exceptions.MnUnreachable('down'))
-        self.ops.sweep(set(), set())
-        self.assertEqual(1, len(self.lpar.held))
-
-
 class TestLetGo(Base):
     """The guest was deleted with volumes attached."""
 

@@ -197,7 +197,7 @@ class EveryStepTest(CutBase):
     def test_claim_repeated(self):
         for step in itertools.count(1):
             args = 'zpool1', new(), GIB(1).bytes, GIB(2).bytes, 'test', \
-                'trust', 'none'
+                'trust', 'none', 'any'
             claim = new()
             cut = self.was_cut_at(step, self.again, claim, args)
             try:

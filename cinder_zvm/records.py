@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What Cinder's database knows of volumes, for sweeps and audits.
+
+Cinder hands a driver the volumes of its own host only.  A volume that was
+created elsewhere after this back-end had failed must not be taken for a
+forgotten one, so the whole list is asked for.
+"""
+
+import dataclasses
+
+from cinder import context
+from cinder import objects
+from cinder.volume import volume_utils
+
+# Rows of one query.
+_BATCH = 500
+
+# The volume has no LUN yet, or maybe none any more.
+_WITHOUT = frozenset(('creating', 'deleting', 'error_deleting', 'error',
+                      'managing', 'error_managing'))
+
+
+@dataclasses.dataclass(frozen=True)
+class Known:
+    """A volume of Cinder's database.
+
+    ``volume_id`` is its name_id, by which the ledger knows it, ``here`` says
+    whether it is on this back-end, ``provider_id`` is ours or ''.
+    """
+
+    volume_id: str
+    here: bool
+    status: str
+    provider_id: str
+    volume: object = dataclasses.field(repr=False, compare=False)
+
+    @property
+    def made(self):
+        """Its create is over, and saved."""
+        return self.here and bool(self.provider_id) and (
+            self.status != 'creating')
+
+    @property
+    def has_lun(self):
+        """Cinder expects that its data are here."""
+        return self.here and bool(self.provider_id) and (
+            self.status not in _WITHOUT)
+
+
+class Records:
+    """All volumes of the cloud.
+
+    :param host: of the back-end, host@backend
+    :param cluster: of the back-end, None without
+    """
+
+    def __init__(self, host, cluster=None):
+        self._host = host
+        self._cluster = cluster
+
+    def volumes(self):
+        """Every volume by the id that the ledger has: {uuid: Known}.
+
+        One that is migrated is found by both of its ids.
+        """
+        found = {}
+        for volume in self._rows():
+            known = Known(volume.name_id, self._is_here(volume),
+                          volume.status, volume.provider_id or '', volume)
+            found.setdefault(volume.id, known)
+            found[volume.name_id] = known
+        return found
+
+    def _rows(self):
+        marker = None
+        while True:
+            rows = objects.VolumeList.get_all(
+                context.get_admin_context(), marker=marker, limit=_BATCH,
+                sort_keys=['created_at', 'id'], sort_dirs=['asc', 'asc'])
+            yield from rows
+            if len(rows) < _BATCH:
+                return
+            marker = rows[-1].id
+
+    def _is_here(self, volume):
+        if self._cluster and volume.cluster_name:
+            return self._cluster == volume_utils.extract_host(
+                volume.cluster_name)
+        return bool(volume.host) and self._host == volume_utils.extract_host(
+            volume.host)

@@ -1,0 +1,253 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=sh disable=SC2015,SC2034,SC2154
+#
+# Setting things right.  What needs no knowledge of Cinder's or Nova's records
+# is done by "sweep"; the other verbs are what a sweep asks for that has them.
+# Each touches only records of the caller's scope, and of no operation whose
+# lease is not over.
+
+# sweep POOL SCOPE: lines are as our records say, recorded deletes go on
+verb_sweep() {
+    need is_word "$1"
+    need is_word "$2"
+    read_pool "$1"
+    mended=''
+    # shellcheck disable=SC2013 # names of records hold no blanks
+    for f in $(grep -l -F -x "pool=$1" "$LUNS"/*-* 2>/dev/null); do
+        load_lun "$f" && [ "$r_scope" = "$2" ] || continue
+        mend_lun
+    done
+    rows=$(merge "$1")
+    notes="$notes mended=$mended boot=$(boot_id)"
+    tell_rows "$1"
+}
+
+# A wipe is begun again when its job has died; what became of a LUN whose line
+# could not be freed after its wipe nobody knows
+mend_lun() {
+    case $r_state in
+        free) return ;;
+        freeing)
+            r_clean=no
+            try_free && mended=$(set_add "$mended" "$r_lun")
+            return
+            ;;
+    esac
+    p_file=$POOLS/$r_pool.conf
+    line_is || { settle && mended=$(set_add "$mended" "$r_lun"); }
+    case $r_state in
+        preparing | wiping)
+            job_runs || { start_job && mended=$(set_add "$mended" "$r_lun"); }
+            ;;
+    esac
+}
+
+# ours SCOPE VOLUME GENERATION: the record, or the refusal
+of_scope() {
+    need is_word "$1"
+    need is_uuid "$2"
+    need is_number "$3"
+    find_volume "$2" || refuse unknown "volume=$2"
+    [ "$r_gen" = "$3" ] || refuse stale "$(row)"
+    [ "$r_scope" = "$1" ] || refuse scope "$(row)"
+}
+
+# A lease of another boot of this machine begins anew
+lease_past() {
+    lease_is_over "$r_lease" "$r_boot"
+    lease_rc=$?
+    [ $lease_rc != 2 ] || { lease_lun && save_lun; }
+    [ $lease_rc = 0 ] || refuse lease "$(row) text=$(text "its operation may \
+still be under way until $r_lease by the zHCP's clock, which says \
+$(date +%s)")"
+}
+
+# confirm SCOPE VOLUME...: Cinder's records have these volumes
+verb_confirm() {
+    need is_word "$1"
+    c_scope=$1
+    shift
+    confirmed=0
+    for v in "$@"; do
+        [ -n "$v" ] || continue
+        need is_uuid "$v"
+        find_volume "$v" && [ "$r_scope" = "$c_scope" ] &&
+            [ "$r_phase" = create ] || continue
+        r_phase='' r_lease='' r_boot=''
+        save_lun
+        confirmed=$((confirmed + 1))
+    done
+    answer "ok confirmed=$confirmed"
+}
+
+# abandon SCOPE VOLUME GENERATION ZHCP-DEVICES: a create that nobody finishes
+# is undone.  No guest ever had the LUN
+verb_abandon() {
+    need is_list "$4"
+    of_scope "$1" "$2" "$3"
+    case $r_state/$r_phase in
+        ours/create | preparing/create) ;;
+        *) refuse busy "$(row)" ;;
+    esac
+    foreign_user && refuse busy "$(row) text=$(text "$foreign")"
+    lease_past
+    if [ "$r_state" = preparing ] && job_runs; then
+        r_before=preparing r_state=wiping
+        save_lun
+    else
+        wipe_to_free "$4"
+    fi
+    look_row
+}
+
+# aside SCOPE VOLUME GENERATION: Cinder does not know the volume.  Its data
+# stay, nobody gets the LUN, and it comes back when Cinder knows it again
+verb_aside() {
+    of_scope "$1" "$2" "$3"
+    [ "$r_state" = ours ] || refuse busy "$(row)"
+    lease_past
+    r_before=ours r_state=quarantined r_phase=unknown r_gen=$((r_gen + 1))
+    r_why=$(text "Cinder's records do not have this volume")
+    save_lun
+    settle || :
+    look_row
+}
+
+verb_readmit() { # readmit SCOPE VOLUME GENERATION
+    of_scope "$1" "$2" "$3"
+    [ "$r_state/$r_phase" = quarantined/unknown ] || refuse busy "$(row)"
+    r_before=quarantined r_state=ours r_phase='' r_why=''
+    r_gen=$((r_gen + 1))
+    save_lun
+    settle || :
+    look_row
+}
+
+# rebuild POOL SCOPE VOLUME OPERATION WWPNS LUN [GUEST NODE INSTANCE ATTACHMENT
+# HOST]: a record that was lost, from what Cinder has.  Its generation is later
+# than any that a guest can remember
+verb_rebuild() {
+    need is_word "$1"
+    need is_word "$2"
+    need is_uuid "$3"
+    need is_uuid "$4"
+    need is_list "$5"
+    need is_hex 16 "$6"
+    find_volume "$3" && refuse busy "$(row)"
+    pool_file "$1"
+    rebuild_row "$1" "$5" "$6"
+    load_lun "$(lun_file "$5" "$6")"
+    case ${r_state:-free} in free) ;; *) refuse busy "$(row)" ;; esac
+    r_gen=$(date +%s) r_volume=$3 r_op=$4 r_role=current r_pool=$1 r_scope=$2
+    r_wwpns=$5 r_lun=$6 r_clean=no r_before='' r_phase='' r_was='' r_state=ours
+    [ -z "${11}" ] || rebuild_used "$7" "$8" "$9" "${10}" "${11}"
+    foreign_line && [ "$r_state" = ours ] &&
+        refuse busy "$(row) text=$(text "$foreign")"
+    save_lun
+    settle || :
+    look_row
+}
+
+rebuild_row() { # rebuild_row POOL WWPNS LUN: its line must be there
+    found=$(merge "$1" | grep "^lun=$3 wwpns=$2 ") ||
+        refuse nolun "pool=$1 minimum= maximum= free= largest= twice= \
+text=$(text "pool $1 has no line of $2 $3")"
+    rebuilt_fcp=$(field channel "$found")
+}
+
+rebuild_used() { # rebuild_used GUEST NODE INSTANCE ATTACHMENT HOST
+    need is_word "$1"
+    need is_word "$2"
+    need is_uuid "$3"
+    need is_uuid "$4"
+    need is_word "$5"
+    r_state=used r_guest=$1 r_node=$2 r_instance=$3 r_attachment=$4 r_host=$5
+    r_fcp=$rebuilt_fcp
+    for d in $(printf '%s' "$r_fcp" | tr ';' ' '); do
+        is_hex 4 "$(lower "$d")" || continue
+        rebuild_fcp "$d"
+    done
+}
+
+rebuild_fcp() { # rebuild_fcp DEVICE: as its volumes say, for r_...
+    load_fcp "$1" || {
+        all=$(wwpn_query "$(zhcp_userid)")
+        hold_one "$1" "$r_instance" "$r_guest" 0 - "$r_host" 0 -
+    }
+    [ "$f_instance" = "$r_instance" ] || return 0
+    f_state=used f_byus=yes f_node=$r_node
+    f_volumes=$(set_add "$f_volumes" "$r_volume")
+    save_fcp
+}
+
+# adopt POOL SCOPE: stamped lines that no record of Cinder explains are set
+# aside for their volumes, so that allocation goes on
+verb_adopt() {
+    need is_word "$1"
+    need is_word "$2"
+    read_pool "$1"
+    adopted=0
+    for k in $(printf '%s\n' "$rows" | grep ' state=lost ' |
+        sed -E 's/^lun=([0-9a-f]*) wwpns=([^ ]*) .* owner=([^ ]*) .*/\1,\2,\3/')
+    do
+        lost_owner=${k##*,} lost_place=${k%,*}
+        load_lun "$(lun_file "${lost_place#*,}" "${lost_place%%,*}")"
+        r_wwpns=${lost_place#*,} r_lun=${lost_place%%,*} r_pool=$1 r_scope=$2
+        r_volume=$(unstamp "$lost_owner") r_gen=$(date +%s) r_clean=no
+        r_state=quarantined r_phase=unknown r_role=current
+        r_why=$(text "the ledger was lost, and Cinder does not have it")
+        save_lun
+        adopted=$((adopted + 1))
+    done
+    answer "ok adopted=$adopted"
+}
+
+unstamp() { # the volume of an owner column
+    printf '%s' "$1" | tr -d _ |
+        sed -E 's/^(.{8})(.{4})(.{4})(.{4})(.{12})$/\1-\2-\3-\4-\5/'
+}
+
+# used HOST: the LUNs that guests of this compute host have
+verb_used() {
+    need is_word "$1"
+    found=$(grep -l -F -x "host=$1" "$LUNS"/*-* 2>/dev/null)
+    count=0
+    for f in $found; do
+        load_lun "$f" && [ "$r_state" = used ] || continue
+        printf 'zvmv1 %s row %s .\n' "$OP" "$(row)"
+        count=$((count + 1))
+    done
+    answer "ok rows=$count"
+}
+
+# reap INSTANCE SCOPE DEVICES: Nova knows no use of them.  What is held keeps
+# its lease, what cools or would not come off does not
+verb_reap() {
+    need is_uuid "$1"
+    need is_word "$2"
+    need is_list "$3"
+    reaped='' kept=
+    for d in $(printf '%s' "$3" | tr ';' ' '); do
+        need is_hex 4 "$(lower "$d")"
+        load_fcp "$d" && [ "$f_instance" = "$1" ] && [ "$f_scope" = "$2" ] &&
+            [ -z "$f_volumes" ] && reap_one ||
+            { kept=$(set_add "$kept" "$d") && continue; }
+        reaped=$(set_add "$reaped" "$d")
+    done
+    answer "ok reaped=$reaped kept=$kept"
+}
+
+reap_one() {
+    case $f_state in
+        cooling | quarantined | releasing) ;;
+        *)
+            lease_is_over "$f_lease" "$f_boot"
+            case $? in
+                0) ;;
+                2) lease_fcp "$HOLD_LEASE" && save_fcp && return 1 ;;
+                *) return 1 ;;
+            esac
+            ;;
+    esac
+    give_back free
+}
