@@ -83,6 +83,7 @@ class Sweeper:
         self._records = records
         self._interval = interval
         self._swept = None
+        self._waiting = frozenset()
         self._one = threading.Lock()
 
     def run(self):
@@ -106,7 +107,8 @@ class Sweeper:
         if self._is_due(view):
             return self.run()
         if any(self._is_ours(lun) and lun.phase == 'create'
-               and lun.state == 'ours' for lun in view.luns):
+               and lun.state == 'ours' and lun.volume_id not in self._waiting
+               for lun in view.luns):
             with self._one:
                 report = self._judge(view)
             self._tell(report)
@@ -133,6 +135,8 @@ class Sweeper:
                 self._judge_one(lun, known.get(lun.volume_id), report)
         self._confirm(report)
         self._compare(view, known, report)
+        # asked for again by the next whole sweep
+        self._waiting = frozenset(report.waiting)
         return report
 
     def _judge_one(self, lun, known, report):

@@ -42,6 +42,9 @@ class DriverTestCase(testtools.TestCase):
             name='host1', zhcp_hostname='zhcp1.example.com',
             zhcp_node='zhcp1', fcp_devices=self._fcp_devices)
         self.connect_error = None
+        self.known = {}     # Cinder's records, by the volume's id
+        self.useFixture(fixtures.MonkeyPatch(
+            'cinder_zvm.records.Records.volumes', lambda _: self.known))
         self.useFixture(fixtures.MonkeyPatch('cinder_zvm.volumeop._PAUSE',
                                              0))
         self.useFixture(fixtures.MonkeyPatch('cinder_zvm.backend.connect',
@@ -84,3 +87,4 @@ class FakeZhcp:
     def hello(self):
         if self.error:
             raise self.error
+        return types.SimpleNamespace(ledger=fakes.LEDGER)

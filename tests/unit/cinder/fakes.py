@@ -9,6 +9,8 @@ from zvm_common import exceptions
 from zvm_common import model
 from zvm_common import pool
 
+SCOPE = 'cinder:demo@zvmssio1'
+LEDGER = '99999999-2222-4333-8444-555555555555'
 VOLUME = '11111111-2222-4333-8444-555555555555'
 INSTANCE = 'aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee'
 WWPNS = ('5005076303000001', '5005076303000002')
@@ -37,6 +39,10 @@ class FakePool:
     name = 'zpool1'
 
     def __init__(self, sizes=(10, 10, 12, 20), clean=True):
+        self.zhcp = types.SimpleNamespace(scope=SCOPE, name='zhcp1')
+        self.ledger = LEDGER
+        self.its_ledger = LEDGER    # the one that is there
+        self.restored = ''
         self.luns = {}
         for number, gib in enumerate(sizes):
             lun = lun_state(number, gib, clean=clean)
@@ -87,7 +93,46 @@ class FakePool:
 
     def view(self):
         self._enter('view')
-        return pool.PoolView(tuple(self.luns.values()))
+        return self._seen()
+
+    def _seen(self):
+        return pool.PoolView(tuple(self.luns.values()),
+                             ledger=self.its_ledger, restored=self.restored)
+
+    def sweep(self):
+        self._enter('sweep')
+        return self._seen()
+
+    def confirm(self, volume_ids):
+        self._enter('confirm')
+        for volume_id in volume_ids:
+            self.change(self.of(volume_id), phase='')
+
+    def abandon(self, lun):
+        """Its lease is over."""
+        self._enter('abandon')
+        self.change(lun, state='wiping', phase='')
+
+    def set_aside(self, lun):
+        self._enter('set_aside')
+        self.change(lun, state='quarantined', phase='unknown')
+
+    def readmit(self, lun):
+        self._enter('readmit')
+        self.change(lun, state='ours', phase='')
+
+    def rebuild(self, volume_id, operation_id, wwpns, lun, user=None):
+        self._enter('rebuild')
+        return self.change(
+            model.Lun(lun), volume_id=volume_id, operation_id=operation_id,
+            state='used' if user else 'ours', scope=self.zhcp.scope)
+
+    def adopt(self):
+        self._enter('adopt')
+        lost = [lun for lun in self.luns.values() if lun.state == 'lost']
+        for lun in lost:
+            self.change(lun, state='quarantined')
+        return len(lost)
 
     def cancel(self, volume_id, operation_id):
         self._enter('cancel')
@@ -122,6 +167,7 @@ class FakePool:
         return self.change(
             fitting[0], state='ours' if ready else 'preparing',
             volume_id=volume_id, operation_id=operation_id, clean=False,
+            scope=self.zhcp.scope, phase='create',
             generation=fitting[0].generation + 1)
 
     def release(self, volume_id, generation):
@@ -154,7 +200,7 @@ class FakePool:
             raise exceptions.OutcomeUnknown('The wipe goes on')
         if lun.state == 'wiping':
             self.change(lun, state='free', volume_id=None, clean=True,
-                        operation_id=None)
+                        operation_id=None, scope='', phase='')
             return self._leave('wait', None)
         return self._leave('wait', self.change(
             lun, state='ours', generation=lun.generation + 1))

@@ -106,4 +106,4 @@ class MistakesTest(base.DriverTestCase):
 
     def test_all_well(self):
         self.assertIsNone(self.driver.check_for_setup_error())
-        self.assertEqual(['check'], self.pool.calls)
+        self.assertEqual(['check', 'sweep'], self.pool.calls)

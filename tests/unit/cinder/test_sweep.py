@@ -1,0 +1,226 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The ledger beside Cinder's records: what a sweep does, and what it leaves."""
+
+import types
+
+import fixtures
+import testtools
+
+from cinder_zvm import records
+from cinder_zvm import sweep
+from tests.unit.cinder import base
+from tests.unit.cinder import fakes
+from zvm_common import exceptions
+
+OTHER = '22222222-2222-4333-8444-555555555555'
+
+
+class SweepCase(base.DriverTestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.made = self.driver.create_volume(fakes.volume())
+        self.driver._sweeper._interval = 0
+
+    def lun(self):
+        return self.pool.of(fakes.VOLUME)
+
+    def knows(self, here=True, status='available', provider_id=None,
+              volume_id=fakes.VOLUME):
+        if provider_id is None:
+            provider_id = self.made['provider_id']
+        self.known[volume_id] = records.Known(volume_id, here, status,
+                                              provider_id, None)
+
+    def state(self):
+        return self.lun().state, self.lun().phase
+
+    def finished(self):
+        self.pool.change(self.lun(), phase='')
+
+
+class VolumeTest(SweepCase):
+
+    def test_a_create_that_cinder_saved_is_finished(self):
+        self.knows()
+        report = self.driver.sweep()
+        self.assertEqual([fakes.VOLUME], report.confirmed)
+        self.assertEqual(('ours', ''), self.state())
+
+    def test_one_under_way_stays_so(self):
+        for status, provider_id in (('creating', 'x'), ('creating', ''),
+                                    ('error', '')):
+            self.knows(status=status, provider_id=provider_id)
+            self.assertEqual([], self.driver.sweep().items())
+            self.assertEqual(('ours', 'create'), self.state())
+
+    def test_one_that_cinder_forgot_is_undone(self):
+        self.assertEqual([fakes.VOLUME], self.driver.sweep().undone)
+        self.assertEqual('wiping', self.lun().state)
+
+    def test_one_that_cinder_made_elsewhere_is_undone(self):
+        self.knows(here=False)
+        self.assertEqual([fakes.VOLUME], self.driver.sweep().undone)
+
+    def test_but_only_when_its_lease_is_over(self):
+        self.pool.before['abandon'] = [exceptions.LeaseRuns('until 12')]
+        self.assertEqual([fakes.VOLUME], self.driver.sweep().waiting)
+        self.assertEqual(('ours', 'create'), self.state())
+
+    def test_a_volume_that_cinder_forgot_is_set_aside_and_comes_back(self):
+        self.finished()
+        self.assertEqual([fakes.VOLUME], self.driver.sweep().set_aside)
+        self.assertEqual(('quarantined', 'unknown'), self.state())
+        self.assertIn('set aside', self.log.output)
+        self.assertEqual([], self.driver.sweep().set_aside)
+        self.knows()
+        self.assertEqual([fakes.VOLUME], self.driver.sweep().readmitted)
+        self.assertEqual(('ours', ''), self.state())
+
+    def test_a_migrated_volume_elsewhere_is_left(self):
+        self.finished()
+        self.knows(here=False)
+        self.assertEqual([], self.driver.sweep().items())
+        self.assertEqual(('ours', ''), self.state())
+
+    def test_one_that_a_guest_uses_is_only_told(self):
+        self.pool.change(self.lun(), state='used', phase='')
+        self.assertEqual([fakes.VOLUME], self.driver.sweep().unknown)
+        self.assertEqual('used', self.lun().state)
+        self.assertIn('rolled back', self.log.output)
+
+    def test_records_of_others_are_never_touched(self):
+        for phase in ('', 'create'):
+            self.pool.change(self.lun(), scope='cinder:other', phase=phase)
+            self.assertEqual([], self.driver.sweep().items())
+            self.assertEqual(('ours', phase), self.state())
+
+    def test_one_that_moved_on_is_left(self):
+        for error in (exceptions.StaleGeneration('2'),
+                      exceptions.LunBusy('used'),
+                      exceptions.VolumeUnknown('gone')):
+            self.pool.before['abandon'] = [error]
+            self.assertEqual([], self.driver.sweep().items())
+
+    def test_it_never_raises(self):
+        for error in (exceptions.ZhcpDown('zhcp1'), KeyError('surprise')):
+            self.pool.before['sweep'] = [error]
+            self.assertIsNone(self.driver.sweep())
+        self.assertIn('surprise', self.log.output)
+
+
+class LostTest(SweepCase):
+
+    def test_nothing_is_created_while_the_ledger_lacks_a_volume(self):
+        self.knows(volume_id=OTHER)
+        self.assertEqual([OTHER], self.driver.sweep().lost)
+        self.assertEqual(sweep.STOPPED, self.pool.ledger)
+        self.assertIn('zvm-volume audit', self.log.output)
+        del self.known[OTHER]
+        self.driver.sweep()
+        self.assertEqual(fakes.LEDGER, self.pool.ledger)
+
+    def test_one_whose_lun_is_in_another_pool_is_not_lost(self):
+        self.knows(volume_id=OTHER)
+        self.pool.change(list(self.pool.luns)[1], volume_id=OTHER,
+                         pool='zpool2')
+        view = self.pool.sweep
+        self.pool.sweep = lambda: types.SimpleNamespace(
+            **dict(view().__dict__, luns=()))
+        self.assertEqual([], self.driver.sweep().lost)
+
+    def test_one_without_a_lun_is_not_lost(self):
+        for status, provider_id in (('error', 'x'), ('deleting', 'x'),
+                                    ('available', '')):
+            self.knows(volume_id=OTHER, status=status,
+                       provider_id=provider_id)
+            self.assertEqual([], self.driver.sweep().lost)
+
+    def test_another_ledger_is_compared_at_once(self):
+        self.knows()
+        self.driver.sweep()
+        self.pool.its_ledger = OTHER
+        self.pool.change(self.lun(), volume_id=None, state='free')
+        self.driver.get_volume_stats(refresh=True)
+        self.assertEqual(sweep.STOPPED, self.pool.ledger)
+
+
+class AfterTest(SweepCase):
+    """What the look at the pool each minute leads to."""
+
+    def stats(self):
+        del self.pool.calls[:]
+        self.driver.get_volume_stats(refresh=True)
+        return self.pool.calls
+
+    def test_nothing_where_all_is_well(self):
+        self.finished()
+        self.assertEqual(['view'], self.stats())
+
+    def test_a_new_volume_is_confirmed(self):
+        self.knows()
+        self.assertEqual(['view', 'confirm'], self.stats())
+        self.assertEqual(['view'], self.stats())
+
+    def test_a_create_under_way_costs_one_request_until_the_next_sweep(self):
+        self.pool.before['abandon'] = [exceptions.LeaseRuns('until 12')] * 9
+        self.assertEqual(['view', 'abandon'], self.stats())
+        self.assertEqual(['view'], self.stats())
+
+    def test_a_line_that_somebody_changed(self):
+        self.finished()
+        self.knows()
+        self.pool.change(self.lun(), drift='free')
+        self.assertEqual(['view', 'sweep'], self.stats())
+
+    def test_a_pool_file_that_was_restored(self):
+        self.finished()
+        self.knows()
+        self.pool.restored = 'zpool1'
+        self.assertEqual(['view', 'sweep'], self.stats())
+        self.assertIn('--zfcppoolnames', self.log.output)
+
+    def test_the_interval(self):
+        self.finished()
+        self.knows()
+        clock = [1000.0]
+        self.useFixture(fixtures.MonkeyPatch(
+            'cinder_zvm.sweep.time.monotonic', lambda: clock[0]))
+        self.driver._sweeper._interval = 600
+        self.assertEqual(['view', 'sweep'], self.stats())
+        self.assertEqual(['view'], self.stats())
+        clock[0] += 601
+        self.assertEqual(['view', 'sweep'], self.stats())
+
+    def test_its_failure_does_not_stop_the_report(self):
+        self.pool.change(self.lun(), drift='free')
+        self.pool.before['sweep'] = [exceptions.ZhcpDown('zhcp1')]
+        stats = self.driver.get_volume_stats(refresh=True)
+        self.assertEqual('up', stats['backend_state'])
+
+
+class RecordsTest(testtools.TestCase):
+
+    def known(self, host='demo@zvmssio1#zpool1', cluster=None, **values):
+        fields = dict({'id': OTHER, 'name_id': fakes.VOLUME, 'host': host,
+                       'cluster_name': cluster, 'status': 'available',
+                       'provider_id': None}, **values)
+        self.useFixture(fixtures.MonkeyPatch(
+            'cinder_zvm.records.Records._rows',
+            lambda _self: [types.SimpleNamespace(**fields)]))
+        return records.Records('demo@zvmssio1', 'west@zvmssio1').volumes()
+
+    def test_where_a_volume_is(self):
+        for host, cluster, here in (
+                ('demo@zvmssio1#zpool1', None, True),
+                ('demo@zvmssio1', None, True),
+                ('demo@zvmssio2#zpool1', None, False),
+                ('demo2@zvmssio1#zpool1', None, False),
+                (None, None, False),
+                ('demo2@zvmssio1#zpool1', 'west@zvmssio1#zpool1', True),
+                ('demo@zvmssio1#zpool1', 'east@zvmssio1', False)):
+            found = self.known(host, cluster)
+            self.assertEqual(here, found[fakes.VOLUME].here, (host, cluster))
+
+    def test_a_migrated_one_is_found_by_both_ids(self):
+        self.assertEqual({OTHER, fakes.VOLUME}, set(self.known()))
