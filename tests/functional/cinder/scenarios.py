@@ -6,6 +6,7 @@ killed; so each run is a new process on the same folder.
 """
 
 import concurrent.futures
+import importlib
 import json
 import os
 import signal
@@ -308,6 +309,7 @@ def requests(cinder, backend, server, ca_file):
 def run(name, job):
     """Start the managers, do what the scenario does, print its result.
 
+    :param name: a function of this module, or MODULE.FUNCTION
     :param job: dict of workdir, server, ca_file, backends and args
     """
     from cinder import monkey_patch
@@ -319,7 +321,9 @@ def run(name, job):
                for backend, manager in cinder.managers.items()}
     initialized = {backend: manager.driver.initialized
                    for backend, manager in cinder.managers.items()}
-    result = globals()[name](cinder, **job['args'])
+    module, _, function = name.rpartition('.')
+    place = importlib.import_module(module or __name__)
+    result = getattr(place, function)(cinder, **job['args'])
     print(json.dumps({'drivers': drivers, 'initialized': initialized,
                       'eventlet': monkey_patch.MONKEY_PATCHED,
                       'result': result}), flush=True)
