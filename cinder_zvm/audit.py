@@ -122,21 +122,17 @@ def _user(volume, settings):
 
 
 def _connect(section):
+    # as cinder.cmd.volume has them, which starts a service when imported
+    cfg.CONF.register_opt(cfg.StrOpt('cluster'))
+    cfg.CONF.register_opt(cfg.StrOpt('backend_host'), group=section)
     cfg.CONF.register_opts(opts.backend_opts(), group=section)
     settings = backend.settings(configuration.Configuration(
         opts.backend_opts(), config_group=section))
-    host = '%s@%s' % (_option(section, 'backend_host') or cfg.CONF.host,
+    host = '%s@%s' % (cfg.CONF[section].backend_host or cfg.CONF.host,
                       section)
     cluster = cfg.CONF.cluster and '%s@%s' % (cfg.CONF.cluster, section)
     found = backend.connect(settings, 'cinder:%s' % (cluster or host))
     return found, records.Records(host, cluster)
-
-
-def _option(section, name):
-    try:
-        return cfg.CONF[section][name]
-    except (cfg.NoSuchOptError, cfg.NoSuchGroupError):
-        return None
 
 
 def audit(section, rebuilding=False):
