@@ -3,6 +3,8 @@
 
 import re
 
+from xcat_simulator.machine import tools
+
 
 class BadEvent(ValueError):
     """An event that is none of those that the simulator knows."""
@@ -21,29 +23,94 @@ def apply(hosts, event):
     pattern, rule, function = EVENTS[key]
     if not isinstance(value, str) or not pattern.fullmatch(value):
         raise BadEvent('%s is %s' % (key, rule))
+    if key == 'guest':
+        hosts = _with_guest(hosts, value.split())
     for host in hosts:
         function(host, value)
 
 
+def _with_guest(hosts, words):
+    """Those LPARs that have a guest, and a tool, of such a name."""
+    userid, kind, name = words[:3]
+    found = [host for host in hosts
+             if getattr(host.lpar.guests.get(userid), 'linux', None)]
+    if not found:
+        raise BadEvent('no guest %s has a Linux' % userid)
+    if kind == 'tool' and name not in tools.HANDLERS:
+        raise BadEvent('unknown tool; known: '
+                       + ', '.join(sorted(tools.HANDLERS)))
+    return found
+
+
 def _zhcp(host, value):
-    host.zhcp_up = value == 'up'
+    if value == 'reboot':
+        host.zhcp.reboot()
+    else:
+        host.zhcp_up = value == 'up'
+
+
+def _bytes(value):
+    """The number of `fails after BYTES`, None when there is none."""
+    last = value.rpartition(' ')[2]
+    return int(last) if last.isdigit() else None
 
 
 def _dd(host, value):
-    host.zhcp.linux.set_dd_fails(value == 'fails')
+    host.zhcp.linux.set_dd_fails(value != 'works', _bytes(value))
+
+
+def _blkdiscard(host, value):
+    host.zhcp.linux.trouble.discard = (
+        None if value == 'works' else _bytes(value) or 0)
+
+
+def _clock(host, value):
+    host.zhcp.linux.trouble.set_clock(int(value))
+
+
+def _space(host, value):
+    host.zhcp.linux.trouble.set_full(value == 'full')
+
+
+def _pause(host, value):
+    host.pause = float(value)
+
+
+def _guest(host, value):
+    userid, kind, *words = value.split()
+    trouble = host.lpar.guests[userid].linux.trouble
+    if kind == 'disks':
+        trouble.no_disks = words == ['none']
+    else:
+        trouble.set_tool(*words)
 
 
 def _smapi_fails(host, value):
     name, code, reason, text = (value or ' 0 0 ').split(' ', 3)
-    host.lpar.smapi_fail(name, int(code), int(reason), text)
+    name, _, times = name.partition('*')
+    host.lpar.smapi_fail(name, int(code), int(reason), text, int(times or 0))
 
 
+_BREAKS = (re.compile('works|fails(?: after [0-9]{1,15})?'),
+           'works, fails or fails after BYTES')
 # Key: what its value may be, as a pattern and in words, and what it does.
 EVENTS = {
-    'zhcp': (re.compile('up|down'), 'up or down', _zhcp),
-    'dd': (re.compile('fails|works'), 'fails or works', _dd),
+    'zhcp': (re.compile('up|down|reboot'), 'up, down or reboot', _zhcp),
+    'dd': (*_BREAKS, _dd),
+    'blkdiscard': (*_BREAKS, _blkdiscard),
+    'clock': (re.compile('-?[0-9]{1,9}'), 'SECONDS that it is ahead',
+              _clock),
+    'space': (re.compile('full|free'), 'full or free', _space),
+    'pause': (re.compile(r'[0-9]{1,4}(?:\.[0-9]{1,6})?'), 'SECONDS',
+              _pause),
+    'guest': (
+        re.compile(r'[A-Z0-9@#$_+:-]{1,8} (?:disks (?:none|seen)'
+                   r'|tool [\w.-]+ (?:fails|hangs|works))'),
+        'USERID tool TOOL fails|hangs|works, or USERID disks none|seen',
+        _guest),
     'smapi_fails': (
-        re.compile(r'|[A-Z][A-Za-z0-9_]* [0-9]{1,5} [0-9]{1,5} .*',
-                   re.DOTALL),
-        'FUNCTION RC RS TEXT, or empty', _smapi_fails),
+        re.compile(r'|[A-Z][A-Za-z0-9_]*(?:\*[1-9][0-9]{0,3})?'
+                   r' [0-9]{1,5} [0-9]{1,5} .*', re.DOTALL),
+        'FUNCTION RC RS TEXT or FUNCTION*TIMES RC RS TEXT, or empty',
+        _smapi_fails),
 }

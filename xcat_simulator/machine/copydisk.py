@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""dd of a whole disk onto another: copydisk SOURCE TARGET BLOCKSIZE.
+"""dd of a whole disk onto another: copydisk SOURCE TARGET BLOCKSIZE LIMIT.
 
 It runs in a node, as a program of its own. Where neither disk has data there
 is nothing to do: a disk of 500 GiB is a file with holes, and dd in blocks of
@@ -12,16 +12,22 @@ import sys
 CHUNK = 1 << 20
 
 
-def copy(source, target, block):
-    """Make the target what dd would make it; returns dd's exit status."""
+def copy(source, target, block, limit=sys.maxsize):
+    """Make the target what dd would make it; returns dd's exit status.
+
+    limit: the byte of the target from which on none can be written.
+    """
     with open(source, 'rb', 0) as here, open(target, 'rb+', 0) as there:
         wanted, space = (os.fstat(each.fileno()).st_size
                          for each in (here, there))
-        _copy_bytes(here.fileno(), there.fileno(), min(wanted, space))
-    if wanted > space:
-        _say("error writing '%s': No space left on device" % target, 'dd: ')
-    _records(wanted, block, min(wanted, space))
-    return int(wanted > space)
+        written = min(wanted, space, limit)
+        _copy_bytes(here.fileno(), there.fileno(), written)
+    if wanted > written:
+        _say("error writing '%s': %s" % (
+            target, 'No space left on device' if written == space
+            else 'Input/output error'), 'dd: ')
+    _records(wanted, block, written)
+    return int(wanted > written)
 
 
 def _copy_bytes(here, there, size):
@@ -69,7 +75,7 @@ def _say(text, before=''):
 
 if __name__ == '__main__':
     try:
-        sys.exit(copy(sys.argv[1], sys.argv[2], int(sys.argv[3])))
+        sys.exit(copy(sys.argv[1], sys.argv[2], *map(int, sys.argv[3:])))
     except OSError as problem:
         _say('%s: %s' % (problem.filename, problem.strerror), 'dd: ')
         sys.exit(1)

@@ -231,7 +231,7 @@ class Kernel:
 
     def _scan(self, port):
         adapter = port.adapter
-        found = self._node.storage.luns(adapter.device, port.wwpn)
+        found = self._node.luns(adapter.device, port.wwpn)
         if adapter.npiv and self.lun_scan:
             for lun in sorted(found):
                 self._add_disk(port, lun, found[lun])
@@ -270,7 +270,7 @@ class Kernel:
         """Look whether a disk answers at a unit."""
         disk = None
         if port.adapter.online:
-            disk = self._node.storage.luns(
+            disk = self._node.luns(
                 port.adapter.device, port.wwpn).get(unit.lun)
         if disk is not None:
             self._add_disk(port, unit.lun, disk)

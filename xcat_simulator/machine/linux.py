@@ -19,6 +19,7 @@ from xcat_simulator.machine import persistent
 from xcat_simulator.machine import process
 from xcat_simulator.machine import rootfs
 from xcat_simulator.machine import toolserver
+from xcat_simulator.machine import trouble
 from xcat_simulator.machine import udev
 from xcat_simulator.machine import usage
 from xcat_simulator.machine import volumes
@@ -82,6 +83,7 @@ class Linux:
         self.persistent = persistent.Persistent(
             self.folder, self.distro.zfcp_conf)
         self.iucv = iucv.Agent(self)
+        self.trouble = trouble.Trouble(self)
         # Folders of another machine, as by NFS from the next boot on:
         # {path in the node: (path of the host, may it be written)}.
         self.shares = {}
@@ -95,9 +97,18 @@ class Linux:
         """Is this the zHCP of its LPAR?"""
         return self.vm.userid == self.vm.lpar.zhcp_userid
 
-    def set_dd_fails(self, fails):
-        """Let dd fail in this node, or work again."""
-        rootfs.set_dd_fails(self, fails)
+    def set_dd_fails(self, fails, after=None):
+        """Let dd fail in this node, or work again.
+
+        after: only where it writes that byte of a disk, or one behind it.
+        """
+        rootfs.set_dd_fails(self, fails, after)
+
+    def luns(self, device, wwpn):
+        """Disks that a port reports to an FCP device: {lun: Disk}."""
+        if self.trouble.no_disks:
+            return {}
+        return self.storage.luns(device, wwpn)
 
     def boot(self):
         """Start: a fresh sys and boot_id, persistent devices configured."""
@@ -180,7 +191,8 @@ class Linux:
             environment = dict(self._environment)
             if root:
                 environment.update(rootfs.ROOT)
-            return self._keeper.popen(command, environment, stdin)
+            return self._keeper.popen(command, environment, stdin,
+                                      self.trouble.full)
 
     def reach(self, path, write=False):
         """Where a path of the host leads to, links followed.

@@ -87,6 +87,13 @@ class VirtualMachine:
             self.power_off()
             self.power_on()
 
+    def reboot(self):
+        """Boot anew, as `reboot` in Linux does: it does not log off."""
+        with self.lpar.lock:
+            if self.power == 'on' and self.linux is not None:
+                self.linux.shutdown()
+                self.linux.boot()
+
     def attach(self, virtual, device):
         """Add a free device to the active configuration."""
         self._take(virtual, device)
@@ -186,10 +193,10 @@ class Lpar:
         with self.lock:
             return self._smapi.call(function, userid.upper(), **given)
 
-    def smapi_fail(self, function, rc, rs, text):
-        """Make a function fail so; an empty text ends it."""
+    def smapi_fail(self, function, rc, rs, text, times=0):
+        """Make a function fail so, so often; an empty text ends it."""
         with self.lock:
-            self._smapi.fail(function, rc, rs, text)
+            self._smapi.fail(function, rc, rs, text, times)
 
     def wwpn_query_text(self):
         """All FCP devices as smcli System_WWPN_Query prints them."""

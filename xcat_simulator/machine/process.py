@@ -10,6 +10,11 @@ import time
 from xcat_simulator.machine import confine
 from xcat_simulator.machine import model
 
+# The command runs in a shell of its own, as ssh runs it. SIGXFSZ is ignored
+# from the beginning: the disk may get full later (machine.trouble).
+_ROOM = 'trap "" XFSZ; exec /bin/sh -c "$1"'
+_FULL = 'trap "" XFSZ; ulimit -S -f 0; exec /bin/sh -c "$1"'
+
 
 class Keeper:
     """A thread under the node's layer, from which its processes come.
@@ -50,8 +55,11 @@ class Keeper:
         """End the thread; its processes live until killed."""
         self._jobs.put(None)
 
-    def popen(self, command, environment, stdin=subprocess.DEVNULL):
+    def popen(self, command, environment, stdin=subprocess.DEVNULL,
+              full=False):
         """Start /bin/sh -c command; returns the Popen.
+
+        full: no file may grow.
 
         Raises PermissionError for what the text alone forbids.
         """
@@ -62,7 +70,8 @@ class Keeper:
         answer = queue.SimpleQueue()
         self._jobs.put((
             confine.run_layer(self._folder, self._shares), answer,
-            ['/bin/sh', '-c', command], self._folder, environment, stdin))
+            ['/bin/sh', '-c', _FULL if full else _ROOM, 'sh', command],
+            self._folder, environment, stdin))
         process = answer.get()
         if isinstance(process, Exception):
             raise process

@@ -44,10 +44,10 @@ def install(node):
         for name in {*ZHCP.values(), POOLS}:
             os.makedirs(os.path.join(node.folder, name), exist_ok=True)
     for name, text in node.distro.release_files().items():
-        _put(node, name, text)
-    _put(node, 'etc/hostname', node.vm.userid.lower() + '\n')
-    _put(node, 'etc/passwd', 'root:x:0:0:root:/root:/bin/bash\n')
-    _put(node, 'etc/fstab', '')
+        put(node, name, text)
+    put(node, 'etc/hostname', node.vm.userid.lower() + '\n')
+    put(node, 'etc/passwd', 'root:x:0:0:root:/root:/bin/bash\n')
+    put(node, 'etc/fstab', '')
     install_tools(node)
     _install_iucv(node)
 
@@ -55,14 +55,14 @@ def install(node):
 def _install_iucv(node):
     """The agent's program on the zHCP; the service where it is wanted."""
     if node.zhcp and 'iucvclnt' not in node.options.missing:
-        _put(node, ZHCP['iucvclnt'] + '/iucvserv', scripts.IUCVSERV, 0o755)
-        _put(node, ZHCP['iucvclnt'] + '/iucvserd.service', scripts.IUCVSERD)
+        put(node, ZHCP['iucvclnt'] + '/iucvserv', scripts.IUCVSERV, 0o755)
+        put(node, ZHCP['iucvclnt'] + '/iucvserd.service', scripts.IUCVSERD)
     if not node.options.iucv:
         return
-    _put(node, iucv.PROGRAM, scripts.IUCVSERV, 0o755)
-    _put(node, UNITS + '/iucvserd.service', scripts.IUCVSERD)
-    _put(node, iucv.AUTHORIZED, node.vm.lpar.zhcp_userid
-         if node.options.iucv is True else node.options.iucv)
+    put(node, iucv.PROGRAM, scripts.IUCVSERV, 0o755)
+    put(node, UNITS + '/iucvserd.service', scripts.IUCVSERD)
+    put(node, iucv.AUTHORIZED, node.vm.lpar.zhcp_userid
+        if node.options.iucv is True else node.options.iucv)
     set_enabled(node, 'iucvserd', True)
 
 
@@ -90,8 +90,8 @@ def has_unit(node, service):
 def install_tools(node):
     """The simulated tools, the scripts, and the host's programs."""
     program, _folders = confine.interpreter()
-    _put(node, CLIENT, scripts.CLIENT.replace('@PYTHON@', program), 0o755)
-    _put(node, COPYDISK, '#!%s -IS\n%s' % (
+    put(node, CLIENT, scripts.CLIENT.replace('@PYTHON@', program), 0o755)
+    put(node, COPYDISK, '#!%s -IS\n%s' % (
         program, inspect.getsource(copydisk)), 0o755)
     missing = set(node.options.missing) | node.distro.missing()
     if not node.zhcp:
@@ -100,8 +100,8 @@ def install_tools(node):
         _install_tool(node, name)
     for name, text in scripts.SCRIPTS.items():
         if name not in missing:
-            _put(node, 'usr/bin/' + name,
-                 text.replace('@KERNEL@', node.distro.kernel), 0o755)
+            put(node, 'usr/bin/' + name,
+                text.replace('@KERNEL@', node.distro.kernel), 0o755)
     for name in missing:
         for folder in ('usr/sbin/', 'usr/bin/'):
             _remove(node, folder + name)
@@ -123,22 +123,22 @@ def _install_tool(node, name):
 
 def prepare(node):
     """What is new at each boot: proc, run, tmp."""
-    _put(node, 'proc/sys/kernel/random/boot_id', node.boot_id + '\n')
-    _put(node, 'proc/mounts', '/dev/dasda1 / xfs rw,relatime 0 0\n'
-         'proc /proc proc rw 0 0\nsysfs /sys sysfs rw 0 0\n')
-    _put(node, 'proc/swaps',
-         'Filename\t\t\t\tType\t\tSize\tUsed\tPriority\n')
-    _put(node, 'proc/cmdline', 'root=/dev/dasda1%s%s\n' % (
+    put(node, 'proc/sys/kernel/random/boot_id', node.boot_id + '\n')
+    put(node, 'proc/mounts', '/dev/dasda1 / xfs rw,relatime 0 0\n'
+        'proc /proc proc rw 0 0\nsysfs /sys sysfs rw 0 0\n')
+    put(node, 'proc/swaps',
+        'Filename\t\t\t\tType\t\tSize\tUsed\tPriority\n')
+    put(node, 'proc/cmdline', 'root=/dev/dasda1%s%s\n' % (
         ' cio_ignore=all,!condev' if node.options.cio_ignore else '',
         '' if node.options.lun_scan or not node.distro.scan_parameter
         else ' zfcp.allow_lun_scan=0'))
-    _put(node, 'proc/filesystems', 'nodev\tsysfs\nnodev\tproc\n\txfs\n')
-    _put(node, 'proc/modules', 'zfcp 180224 0 - Live 0x0\n')
-    _put(node, 'proc/cio_settle', '')
-    _put(node, 'proc/cio_ignore', node.blacklist.text())
-    _put(node, 'proc/sysinfo', 'Manufacturer:         IBM\nLPAR Name:'
-         '            %s\nVM00 Name:            %s\nVM00 Control Program: '
-         'z/VM    7.3.0\n' % (node.vm.lpar.name.upper(), node.vm.userid))
+    put(node, 'proc/filesystems', 'nodev\tsysfs\nnodev\tproc\n\txfs\n')
+    put(node, 'proc/modules', 'zfcp 180224 0 - Live 0x0\n')
+    put(node, 'proc/cio_settle', '')
+    put(node, 'proc/cio_ignore', node.blacklist.text())
+    put(node, 'proc/sysinfo', 'Manufacturer:         IBM\nLPAR Name:'
+        '            %s\nVM00 Name:            %s\nVM00 Control Program: '
+        'z/VM    7.3.0\n' % (node.vm.lpar.name.upper(), node.vm.userid))
     for name in ('self', 'uptime', 'meminfo', 'cpuinfo', 'loadavg'):
         _link(node, 'proc/' + name, '/proc/' + name)
     for name in os.listdir(os.path.join(node.folder, 'run')):
@@ -167,15 +167,43 @@ def environment(node):
             'ZVM_USER': user, 'ZVM_SUDO': str(int(node.options.sudo))}
 
 
-def set_dd_fails(node, fails):
-    """Let dd fail in this node, or work again."""
+def set_dd_fails(node, fails, after=None):
+    """Let dd fail in this node, or work again: see Linux.set_dd_fails."""
     if fails:
-        _put(node, DD_FAILS, '')
+        put(node, DD_FAILS, '' if after is None else '%d\n' % after)
     else:
         _remove(node, DD_FAILS)
 
 
-def _put(node, name, text, mode=0o644):
+def dd_fails(node):
+    """Does dd fail, and where on a disk: True, False or a number of bytes."""
+    try:
+        with open(os.path.join(node.folder, DD_FAILS)) as said:
+            text = said.read()
+    except FileNotFoundError:
+        return False
+    return int(text) if text else True
+
+
+def replace_program(node, name, text):
+    """Put a script into the place of one of the host's programs.
+
+    None: the program again. The place is never empty.
+    """
+    path = os.path.join(node.folder, 'usr/bin', name)
+    if not os.path.lexists(path):
+        return                    # it is missing in this node
+    new = 'usr/bin/.' + name
+    _remove(node, new)            # never write through a link
+    if text is not None:
+        put(node, new, text, 0o755)
+    else:
+        _link(node, new, distro.host_programs()[name])
+    os.replace(os.path.join(node.folder, new), path)
+
+
+def put(node, name, text, mode=0o644):
+    """Write a file of the node."""
     path = os.path.join(node.folder, name)
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
     with os.fdopen(fd, 'w') as target:

@@ -40,11 +40,15 @@ posix._exit(int(code))
 # A block device is never truncated and ends at its size. A disk is a file
 # here: so dd is told not to truncate, and stopped at the end of the disk
 # ("File too large" where Linux says "No space left on device"). A whole disk
-# is copied onto another by machine.copydisk, which knows of holes.
+# is copied onto another by machine.copydisk, which knows of holes. In
+# dd.fails stands the byte of a disk from which on none can be written.
 _DD = '''#!/bin/sh
+after=
 if [ -e "$ZVM_ROOT/usr/libexec/dd.fails" ]; then
-    echo "dd: error writing: Input/output error" >&2
-    exit 1
+    read -r after < "$ZVM_ROOT/usr/libexec/dd.fails" || {
+        echo "dd: error writing: Input/output error" >&2
+        exit 1
+    }
 fi
 real=/bin/dd
 [ -x "$real" ] || real=/usr/bin/dd
@@ -64,17 +68,49 @@ done
 case $out in
 "$ZVM_ROOT"/dev/sd* | "$ZVM_ROOT"/dev/dm-*)
     if size=$(stat -c %s -- "$out" 2>/dev/null); then
+        [ -n "$after" ] && [ "$after" -lt "$size" ] || after=$size
+        trap '' XFSZ
+        ulimit -f $((after / 512))
         case $whole$(readlink -f -- "$in" 2>/dev/null) in
         1"$ZVM_ROOT"/dev/sd* | 1"$ZVM_ROOT"/dev/dm-*)
-            exec "$ZVM_ROOT/usr/libexec/copydisk" "$in" "$out" "$bs" ;;
+            exec "$ZVM_ROOT/usr/libexec/copydisk" "$in" "$out" "$bs" \
+                "$after" ;;
         esac
-        trap '' XFSZ
-        ulimit -f $((size / 512))
         exec "$real" "$@" conv=notrunc
     fi
     ;;
 esac
 exec "$real" "$@"
+'''
+
+# What asks for another time than now is answered as the host does.
+DATE = '''#!/bin/sh
+real=/bin/date
+[ -x "$real" ] || real=/usr/bin/date
+for word; do
+    case $word in
+    -d* | --d* | -r* | --r* | -f* | --f* | -s* | --s*) exec "$real" "$@" ;;
+    esac
+done
+read -r ahead < "$ZVM_ROOT/usr/libexec/clock.ahead"
+now=$("$real" +%s.%N)
+exec "$real" -d "@$((${now%.*} + ahead)).${now#*.}" "$@"
+'''
+
+# A file system without a free block, whatever columns were asked for.
+DF = '''#!/bin/sh
+real=/bin/df
+[ -x "$real" ] || real=/usr/bin/df
+out=$("$real" "$@") || exit
+echo "$out" | awk '
+NR == 1 { for (i = 1; i <= NF; i++) name[i] = $i; print; next }
+{
+    for (i = 1; i <= NF; i++)
+        if (name[i] ~ /^Avail/) $i = 0
+        else if (name[i] ~ /^(Use%|Capacity)$/) $i = "100%"
+        else if (name[i] == "Used" && i > 1) $i = $(i - 1)
+    print
+}'
 '''
 
 _ID = '''#!/bin/sh

@@ -28,12 +28,26 @@ class Smapi:
         self._lpar = lpar
         self._failures = {}
 
-    def fail(self, function, rc, rs, text):
-        """Make `function` fail so; an empty text ends every failure."""
+    def fail(self, function, rc, rs, text, times=0):
+        """Make `function` fail so; an empty text ends every failure.
+
+        times: so often, 0: until that is ended.
+        """
         if not text:
             self._failures.clear()
         else:
-            self._failures[function] = (int(rc), int(rs), text)
+            self._failures[function] = [times, (int(rc), int(rs), text)]
+
+    def _refuse(self, function):
+        """Raise what the function was told to fail with, if it was."""
+        if function not in self._failures:
+            return
+        times, answer = self._failures[function]
+        if times == 1:
+            del self._failures[function]
+        elif times:
+            self._failures[function][0] -= 1
+        raise Refused(*answer)
 
     def call(self, function, userid, **arguments):
         """Run one function; see Lpar.smapi."""
@@ -44,8 +58,7 @@ class Smapi:
             'user': userid, 'action': 'Halting' if arguments.get(
                 'PAUSE') == 'YES' else 'Resuming', **arguments}
         try:
-            if function in self._failures:
-                raise Refused(*self._failures[function])
+            self._refuse(function)
             text = handler(userid, **arguments)
         except Refused as refused:
             return self._failed(title, *refused.args)

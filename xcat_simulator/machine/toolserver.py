@@ -9,9 +9,14 @@ import dataclasses
 import os
 import socket
 import threading
+import time
 import traceback
 
 from xcat_simulator.machine import tools
+from xcat_simulator.machine import trouble
+
+# How often a tool that hangs looks whether it still shall.
+HANG_SECONDS = 0.05
 
 
 @dataclasses.dataclass
@@ -58,12 +63,21 @@ class ToolServer:
             try:
                 request = _read(connection)
                 connection.settimeout(None)
+                self._hang(request, connection)
                 code, out, err = self._answer(request)
                 out, err = _bytes(out), _bytes(err)
                 connection.sendall(
                     b'%d %d\n' % (code, len(out)) + out + err)
             except (OSError, ValueError):
                 return  # the caller is gone
+
+    def _hang(self, request, connection):
+        """Wait while the tool is to hang; ValueError: its caller is dead."""
+        states = self._node.trouble.tools
+        while states.get(request.name) == trouble.HANGS:
+            if _is_gone(connection):
+                raise ValueError('killed')
+            time.sleep(HANG_SECONDS)
 
     def _answer(self, request):
         handler = tools.HANDLERS.get(request.name)
@@ -72,6 +86,8 @@ class ToolServer:
         if request.name in tools.ROOT_ONLY and not request.root:
             return 1, '', '%s: Permission denied (must be root)\n' % (
                 request.name)
+        if self._node.trouble.tools.get(request.name) == trouble.FAILS:
+            return 1, '', '%s: Input/output error\n' % request.name
         try:
             self._node.engine.poll()
             answer = handler(self._node, request)
@@ -81,6 +97,14 @@ class ToolServer:
         except Exception:
             return 99, '', 'zvm-simulator: %s\n' % traceback.format_exc()
         return answer
+
+
+def _is_gone(connection):
+    """Has the process at the other end been killed?"""
+    try:
+        return not connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return False
 
 
 def _read(connection):

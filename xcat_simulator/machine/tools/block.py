@@ -75,7 +75,13 @@ def blkdiscard(node, request):
     if offset > size:
         raise usage.Usage('%s: offset is greater than device size'
                           % names[0])
-    _punch(path, offset, min(length, size - offset))
+    end = min(offset + length, size)
+    bad = node.trouble.discard
+    _punch(path, offset, max(0, min(end, end if bad is None else bad)
+                             - offset))
+    if bad is not None and end > bad:
+        return 1, '', ('blkdiscard: %s: BLKZEROOUT ioctl failed: '
+                       'Input/output error\n' % names[0])
     return 0, '', ''
 
 

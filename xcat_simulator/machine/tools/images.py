@@ -137,8 +137,7 @@ class _Job:
             node.kernel.set_online(adapter, False)
 
     def dd_fails(self):
-        return os.path.exists(os.path.join(self.node.folder,
-                                           rootfs.DD_FAILS))
+        return rootfs.dd_fails(self.node) is True
 
 
 def creatediskimage(node, request):

@@ -96,6 +96,6 @@ def _report(node, port, active):
         return '\tport = 0x%s\n' % port.wwpn + ''.join(
             '\t\tlun = 0x%s\t/dev/%s\tDisk\tIBM:2107900\n' % (lun, sd.name)
             for lun, sd in sorted(port.disks.items()))
-    found = node.storage.luns(port.adapter.device, port.wwpn)
+    found = node.luns(port.adapter.device, port.wwpn)
     return '\tat port 0x%s:\n' % port.wwpn + ''.join(
         '\t\t0x%s\n' % lun for lun in sorted(found))
