@@ -149,6 +149,12 @@ class Cinder:
 
         :returns: the volume as the database has it afterwards
         """
+        volume = self.order(backend, gib, **fields)
+        self.make(volume)
+        return volume
+
+    def order(self, backend, gib, **fields):
+        """The row of a volume that is to be created."""
         from cinder import objects
         from cinder.volume import volume_types
         manager = self.managers[backend]
@@ -161,14 +167,18 @@ class Cinder:
             'volume_type_id': volume_types.get_default_volume_type(
                 self.context)['id']}, **fields))
         volume.create()
+        return volume
+
+    def make(self, volume):
+        """What the scheduler asks of cinder-volume; the row is as it left."""
+        from cinder import objects
         try:
-            manager.create_volume(
+            self._manager(volume).create_volume(
                 self.context, volume,
                 request_spec=objects.RequestSpec(volume_id=volume.id),
                 filter_properties={}, allow_reschedule=False)
         finally:
             volume.refresh()
-        return volume
 
     def volume(self, volume_id):
         """A volume of the database; VolumeNotFound when it is deleted."""
