@@ -110,12 +110,13 @@ class Side:
     def _start(self, channel):
         from nova.compute import manager
         from nova import objects
+        from nova.volume import cinder
         self._volumes = Volumes(channel)
         # asks Keystone where Placement is as soon as it is made
         manager.report.SchedulerReportClient = Nothing
+        cinder.API = lambda: self._volumes
         self._manager = manager.ComputeManager()
         _ours(self._manager.driver)
-        self._manager.volume_api = self._volumes
         self._manager.rt = Tracker(HOST)
         self._manager.network_api = Nothing()
         self._manager.init_host(objects.Service.get_by_compute_host(

@@ -84,6 +84,11 @@ class Truth:
             found.append(record)
         return found
 
+    def free(self):
+        """LUNs that may be claimed, each with its size in whole GiB."""
+        return [(lun, self._disks[lun].stat().st_size // 2 ** 30)
+                for lun, line in self.lines().items() if line[0] == 'free']
+
     def lun_of(self, volume):
         """The record of a volume's LUN, or None."""
         return next((lun for lun in self.luns()
@@ -105,6 +110,12 @@ class Truth:
         """LUNs that a job is about to change."""
         return [lun['lun'] for lun in self.luns()
                 if lun.get('state') in _BUSY]
+
+    def age(self):
+        for path in (self._ledger).glob('*/[!.]*'):
+            if path.parent.name in ('luns', 'fcp'):
+                path.write_text(re.sub('^lease=.+$', 'lease=1',
+                                       path.read_text(), flags=re.M))
 
     # disks
 
