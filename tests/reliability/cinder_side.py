@@ -34,7 +34,7 @@ def import_all():
 class Side:
     """cinder-volume with one back-end on a folder of its own.
 
-    :param channel: see server.Channel
+    :param channel: see channels.Channel
     :param folder: configuration, database, log; what a process before left
         there is found
     :param database: a ready one, copied to begin with; None makes one and

@@ -16,6 +16,7 @@ import dataclasses
 import itertools
 import json
 import pathlib
+import signal
 import sys
 import tempfile
 import threading
@@ -73,6 +74,10 @@ def die(point, cloud):
     args = operation.prepare(cloud)
     point.exit = cloud.killed(operation.side, operation.call, point.k,
                               point.moment, **args)
+    if point.exit != KILLED:
+        point.violations = ['ended: without request %d, with %s' % (
+            point.k, point.exit)]
+        return
     for judge in (_swept, _landed, _settled, _recovered):
         point.violations = ['%s: %s' % (judge.__name__[1:], text)
                             for text in judge(point, operation, cloud)]
@@ -81,8 +86,8 @@ def die(point, cloud):
 
 
 def _swept(point, operation, cloud):
-    cloud.restart(operation.side)
-    cloud.sweep()
+    cloud.restart(operation.side)       # sweeps as it starts
+    cloud.truth.rest()
     return invariants.broken(invariants.SAFETY, cloud)
 
 
@@ -132,8 +137,15 @@ class Run:
                    for _ in range(workers)]
         for thread in threads:
             thread.start()
-        for thread in threads:
-            thread.join()
+        try:
+            for thread in threads:
+                thread.join()
+        finally:            # ended from outside: no further point
+            with self._lock:
+                self._open.clear()
+                self._points.clear()
+            for thread in threads:
+                thread.join()
         order = {name: place for place, name in enumerate(self.names)}
         self.done.sort(key=lambda point: (
             order[point.operation], point.k,
@@ -236,6 +248,9 @@ def _tell(point):
 def main():
     """The exit status: 0 when sabotage, and only it, has broken something."""
     arguments = _arguments()
+    # so that what has been started ends too
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: sys.exit(1))
     began = time.monotonic()
     found = run(arguments.operation, arguments.sabotage, arguments.workers,
                 _tell)

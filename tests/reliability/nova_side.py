@@ -11,6 +11,7 @@ import pathlib
 import sys
 import uuid
 
+from tests.reliability import channels
 from tests.reliability import kill
 from tests.reliability import sabotage
 
@@ -54,7 +55,7 @@ def import_all():
 class Side:
     """nova-compute on a folder of its own.
 
-    :param channel: see server.Channel; asks Cinder
+    :param channel: see channels.Channel; asks Cinder
     :param folder: configuration, database, log; what a process before left
         there is found
     :param database: a ready one, copied to begin with; None makes one and
@@ -138,8 +139,8 @@ class Side:
 
     def new_server(self, volumes=()):
         """The rows of a server that is to be built: uuid and name."""
-        from nova import objects
         from nova.network import model
+        from nova import objects
         flavor = objects.Flavor(
             id=1, flavorid='1', name='small', vcpus=1, memory_mb=512,
             root_gb=1, ephemeral_gb=0, swap=0, rxtx_factor=1.0, vcpu_weight=0,
@@ -238,7 +239,7 @@ class Side:
 class Volumes:
     """nova.volume.cinder.API, as far as Nova calls it here.
 
-    :param channel: see server.Channel
+    :param channel: see channels.Channel
     """
 
     def __init__(self, channel):
@@ -264,10 +265,9 @@ class Volumes:
 
     def attachment_delete(self, context, attachment):
         from nova import exception
-        from tests.reliability import server
         try:
             self._ask('attachment_delete', attachment=attachment)
-        except server.Failed as err:
+        except channels.Failed as err:
             if err.kind != 'VolumeAttachmentNotFound':
                 raise
             raise exception.VolumeAttachmentNotFound(

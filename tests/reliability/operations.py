@@ -49,17 +49,18 @@ def server(cloud, count):
     It has had one before: what is sent to a guest once is there.
     """
     known = cloud.records()
-    for each in known['servers']:
+    if known['servers']:
+        made = known['servers'][0]['uuid']
         attached = [mapping['volume'] for mapping in known['mappings']
-                    if mapping['server'] == each['uuid']]
-        if len(attached) == count:
-            return each['uuid'], attached
-    for each in known['servers']:
-        cloud.destroy(each['uuid'])
-    attached = volumes(cloud, max(count, 1))
-    made = cloud.boot(*attached)
-    if not count:
+                    if mapping['server'] == made]
+    else:
+        attached = volumes(cloud, max(count, 1))
+        made = cloud.boot(*attached)
+    while len(attached) > count:
         cloud.detach(made, attached.pop())
+    while len(attached) < count:
+        attached += volumes(cloud, 1)
+        cloud.attach(made, attached[-1])
     return made, attached
 
 

@@ -22,6 +22,8 @@ import socket
 import sys
 import traceback
 
+from tests.reliability import channels
+
 
 def main(name):
     side = importlib.import_module('tests.reliability.%s_side' % name)
@@ -58,49 +60,12 @@ def _become(file, log, make):
     sys.stdout = open(1, 'w', buffering=1, closefd=False)
     sys.stderr = open(2, 'w', buffering=1, closefd=False)
     try:
-        _serve(Channel(file), make)
+        _serve(channels.Channel(file), make)
     except BaseException:
         traceback.print_exc()
     finally:
         # what a service does at its end is not what is tested
         os._exit(0)
-
-
-class Channel:
-    """JSON lines in both directions."""
-
-    def __init__(self, file):
-        self._socket = socket.socket(fileno=file)
-        self._lines = self._socket.makefile('r', encoding='utf-8')
-
-    def read(self):
-        """The next object; None when the other end is closed."""
-        line = self._lines.readline()
-        return json.loads(line) if line else None
-
-    def write(self, value):
-        self._socket.sendall(json.dumps(value).encode() + b'\n')
-
-    def call(self, name, **args):
-        """Let the other end ask the other service, and give its answer.
-
-        :raises Failed: with the class and text of its exception
-        """
-        self.write({'call': name, 'with': args})
-        answer = self.read()
-        if answer is None:
-            os._exit(0)
-        if 'error' in answer:
-            raise Failed(answer['error'], answer['text'])
-        return answer['result']
-
-
-class Failed(Exception):
-    """The other service raised ``kind``."""
-
-    def __init__(self, kind, text):
-        super().__init__('%s: %s' % (kind, text))
-        self.kind = kind
 
 
 def _serve(channel, make):
