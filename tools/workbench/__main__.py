@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Behind tools/test and tools/demo: environments, wheel, tests, demo.
+"""Behind tools/test, tools/demo and tools/crashpoints.
 
 Only the standard library: this runs under the Python that is there.
 """
@@ -43,6 +43,13 @@ def _demo(arguments):
         raise
 
 
+def _crashpoints(arguments):
+    words.stream = sys.stderr
+    bench = environments.Bench(ROOT)
+    with bench.ready(environments.NAMES):
+        return parts.crashpoints(bench, arguments.rest)
+
+
 def _stestr(arguments):
     kind, _, environment = arguments.part.partition('-')
     run = suites.Suite(ROOT, kind, environment or 'main', sys.executable)
@@ -70,6 +77,9 @@ def _parser():
     test.set_defaults(call=_test)
     demo = commands.add_parser('demo', prog='tools/demo', add_help=False)
     demo.set_defaults(call=_demo)
+    crash = commands.add_parser('crashpoints', prog='tools/crashpoints',
+                                add_help=False)
+    crash.set_defaults(call=_crashpoints)
     stestr = commands.add_parser(
         'stestr', help="run one part's tests with this Python (tox)")
     stestr.add_argument('part', help='such as unit-main or conformance')
@@ -85,7 +95,7 @@ def _parser():
 
 def main(argv):
     arguments, rest = _parser().parse_known_args(argv)
-    if rest and arguments.call not in (_demo, _stestr):
+    if rest and arguments.call not in (_demo, _crashpoints, _stestr):
         _parser().error('unknown arguments: %s' % ' '.join(rest))
     arguments.rest = rest
     try:

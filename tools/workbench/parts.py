@@ -38,6 +38,26 @@ def _suite(kind, environment, bench, regex):
     return suites.run(suite, regex)
 
 
+def _pythons(bench):
+    """Where a program of the environment main finds the other two."""
+    return {'ZVM_CINDER_PYTHON': str(bench.all['cinder'].python),
+            'ZVM_NOVA_PYTHON': str(bench.all['nova'].python)}
+
+
+def _reliability(bench, regex):
+    # Its own processes are as many as the workers of other suites.
+    suite = suites.Suite(bench.root, 'reliability', 'main',
+                         bench.all['main'].python, _pythons(bench), 1)
+    return suites.run(suite, regex)
+
+
+def crashpoints(bench, arguments):
+    """Runs the crash points as a program; its exit status."""
+    suite = suites.Suite(bench.root, 'reliability', 'crashpoints',
+                         bench.all['main'].python, _pythons(bench))
+    return suite.run_module('tests.reliability.crashpoints', arguments)
+
+
 def _lint(bench, regex):
     return linters.run(bench.root, bench.all['main'].folder / 'bin')
 
@@ -61,9 +81,7 @@ def _docs(bench, regex):
 
 def demo(bench, arguments, **options):
     """Runs the demo's Python; it finds the other two in its environment."""
-    env = dict(os.environ, PYTHONNOUSERSITE='1',
-               ZVM_CINDER_PYTHON=str(bench.all['cinder'].python),
-               ZVM_NOVA_PYTHON=str(bench.all['nova'].python),
+    env = dict(os.environ, PYTHONNOUSERSITE='1', **_pythons(bench),
                ZVM_SIMULATOR=str(bench.all['main'].folder / 'bin'
                                  / 'zvm-simulator'))
     env.pop('PYTHONPATH', None)
@@ -125,6 +143,7 @@ ALL = (
     *(_tests(kind, environment) for kind in ('unit', 'functional')
       for environment in ('main', 'cinder', 'nova')),
     _tests('conformance', 'main'),
+    Part('reliability', ('main', 'cinder', 'nova'), _reliability, True),
     Part('docs', ('main',), _docs),
     Part('demo', ('main', 'cinder', 'nova'), _demo),
 )

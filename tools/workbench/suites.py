@@ -15,6 +15,7 @@ import subprocess
 import counts
 import words
 
+# Those of other kinds (reliability) use all folders of tests.
 KINDS = ('unit', 'functional', 'conformance')
 # Tests of all other folders need no OpenStack and belong to main.
 OPENSTACK = ('cinder', 'nova')
@@ -33,10 +34,17 @@ def _link(source, folder, leave_out=()):
 
 
 class Suite:
-    """The tests of one kind for one environment."""
+    """The tests of one kind for one environment.
 
-    def __init__(self, root, kind, environment, python):
+    :param surroundings: more variables of the environment
+    :param workers: how many tests run at the same time
+    """
+
+    def __init__(self, root, kind, environment, python, surroundings=(),
+                 workers=WORKERS):
         self._root = root
+        self._more = dict(surroundings)
+        self._workers = str(workers)
         self._environment = environment
         self.kind = kind
         self.python = str(python)
@@ -56,7 +64,14 @@ class Suite:
     def lay_out(self):
         """Makes the folder anew."""
         shutil.rmtree(self.folder, ignore_errors=True)
-        _link(self._root / 'tests', self.folder / 'tests', KINDS)
+        shared = self.kind not in KINDS
+        _link(self._root / 'tests', self.folder / 'tests',
+              () if shared else KINDS)
+        shutil.copy(self._root / '.stestr.conf', self.folder)
+        if not shared:
+            self._lay_out_kind()
+
+    def _lay_out_kind(self):
         kind = self.folder / 'tests' / self.kind
         kind.mkdir()
         for path in [self._root / 'tests' / self.kind / '__init__.py',
@@ -64,7 +79,6 @@ class Suite:
             target = kind / path.name
             if path.exists() and not target.is_symlink():
                 target.symlink_to(path)
-        shutil.copy(self._root / '.stestr.conf', self.folder)
 
     def _surroundings(self):
         env = {name: value for name, value in os.environ.items()
@@ -76,7 +90,7 @@ class Suite:
         # Console scripts of the environment, zvm-simulator among them.
         env['PATH'] = '%s:%s' % (pathlib.Path(self.python).parent,
                                  env.get('PATH', os.defpath))
-        return env
+        return dict(env, **self._more)
 
     def start(self, arguments, errors=None):
         """Starts stestr in the folder, with a process group of its own.
@@ -84,12 +98,19 @@ class Suite:
         :param errors: file for what tests and workers write to stderr
         """
         command = [self.python, '-m', 'stestr', 'run', '--concurrency',
-                   WORKERS, '--abbreviate', *arguments]
+                   self._workers, '--abbreviate', *arguments]
         return subprocess.Popen(command, cwd=self.folder,
                                 env=self._surroundings(),
                                 stdin=subprocess.DEVNULL,
                                 stdout=words.stream, stderr=errors,
                                 start_new_session=True)
+
+    def run_module(self, name, arguments):
+        """Runs a module of the tests as a program; its exit status."""
+        self.lay_out()
+        return subprocess.run([self.python, '-m', name, *arguments],
+                              cwd=self.folder, stdin=subprocess.DEVNULL,
+                              env=self._surroundings()).returncode
 
     def results(self):
         """[test, status, reason of a skip] of each test of the last run."""

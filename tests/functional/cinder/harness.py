@@ -18,6 +18,7 @@ number of back-ends::
 import configparser
 import os
 import pathlib
+import shutil
 
 # Native threads; read when cinder is imported.
 os.environ.setdefault('OS_CINDER_DISABLE_EVENTLET_PATCHING', 'true')
@@ -69,17 +70,28 @@ class Cinder:
     """cinder-volume without its RPC server: configuration, database, managers.
 
     ``managers`` are the started ones by section name.
+
+    :param database: a ready one to begin with, copied where the folder has
+        none yet; without it one is made
     """
 
-    def __init__(self, workdir, backends):
+    def __init__(self, workdir, backends, database=None):
         self.workdir = pathlib.Path(workdir)
         self.backends = backends
         self.managers = {}
-        _configure(self._write_configuration())
+        path = self._write_configuration()
+        if database is not None and not self.database.exists():
+            shutil.copy(database, self.database)
+        _configure(path, database is None)
         from cinder import context
         self.context = context.get_admin_context()
         self.context.project_id = PROJECT
         self.context.user_id = PROJECT
+
+    @property
+    def database(self):
+        """The file of the SQLite database."""
+        return self.workdir.resolve() / 'cinder.sqlite'
 
     def _write_configuration(self):
         self.workdir.mkdir(parents=True, exist_ok=True)
@@ -93,7 +105,7 @@ class Cinder:
             # a set-up that fails is not tried again for seconds
             'reinit_driver_count': 0}
         conf['database'] = {
-            'connection': 'sqlite:///%s' % (folder / 'cinder.sqlite')}
+            'connection': 'sqlite:///%s' % self.database}
         conf['oslo_concurrency'] = {'lock_path': folder / 'locks'}
         conf['coordination'] = {'backend_url': 'file://%s' % folder}
         for name, options in self.backends.items():
@@ -137,6 +149,12 @@ class Cinder:
 
         :returns: the volume as the database has it afterwards
         """
+        volume = self.order(backend, gib, **fields)
+        self.make(volume)
+        return volume
+
+    def order(self, backend, gib, **fields):
+        """The row of a volume that is to be created."""
         from cinder import objects
         from cinder.volume import volume_types
         manager = self.managers[backend]
@@ -149,14 +167,18 @@ class Cinder:
             'volume_type_id': volume_types.get_default_volume_type(
                 self.context)['id']}, **fields))
         volume.create()
+        return volume
+
+    def make(self, volume):
+        """What the scheduler asks of cinder-volume; the row is as it left."""
+        from cinder import objects
         try:
-            manager.create_volume(
+            self._manager(volume).create_volume(
                 self.context, volume,
                 request_spec=objects.RequestSpec(volume_id=volume.id),
                 filter_properties={}, allow_reschedule=False)
         finally:
             volume.refresh()
-        return volume
 
     def volume(self, volume_id):
         """A volume of the database; VolumeNotFound when it is deleted."""
@@ -212,7 +234,7 @@ class Cinder:
         return self.managers[volume.host.partition('@')[2].partition('#')[0]]
 
 
-def _configure(path):
+def _configure(path, empty):
     """Cinder's global state, once for a process."""
     from cinder.common import config  # noqa: F401 registers the options
     from cinder import objects
@@ -227,6 +249,7 @@ def _configure(path):
     logging.register_options(conf)
     conf(['--config-file', str(path)], project='cinder', version='functional')
     logging.setup(conf, 'cinder')
-    migration.db_sync()
+    if empty:
+        migration.db_sync()
     rpc.init(conf)
     coordination.COORDINATOR.start()

@@ -135,6 +135,16 @@ class TestSuite(base.TestCase):
             path.name for path in suite.folder.iterdir()))
         self.assertTrue((suite.folder / 'tests' / 'worlds.py').exists())
 
+    def test_tests_of_reliability_see_all_helpers(self):
+        self.write('tests/functional/cinder/harness.py', '')
+        self.write('tests/reliability/test_it.py', '')
+        suite = self.suite('reliability')
+        suite.lay_out()
+        for name in ('functional/cinder/harness.py',
+                     'reliability/test_it.py', 'worlds.py'):
+            self.assertTrue((suite.folder / 'tests' / name).exists(), name)
+        self.assertTrue(suite.has_tests())
+
     def test_a_kind_without_test_files_has_none(self):
         suite = self.suite()
         self.assertFalse(suite.has_tests())

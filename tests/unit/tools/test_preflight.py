@@ -43,7 +43,7 @@ class TestPreflight(base.TestCase):
     def test_missing_ensurepip_is_named_with_its_system_package(self):
         python = self.write('lacking', _LACKING % (sys.executable,
                                                    'ensurepip'), 0o755)
-        for tool in ('test', 'demo'):
+        for tool in ('test', 'demo', 'crashpoints'):
             done = self.run_tool(tool, PYTHON=str(python))
             self.assert_one_line(done, 'no module ensurepip', 'python3-venv')
 

@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One process of cinder-volume, and what Cinder's API does beside it.
+
+The VolumeManager is the real one (see tests/functional/cinder/harness.py);
+what the API writes to the database before and after it asks the manager is
+written here.
+"""
+
+import pathlib
+import sys
+
+from tests.functional.cinder import harness
+from tests.reliability import kill
+from tests.reliability import sabotage
+
+BACKEND = 'zvmssio1'
+
+
+def import_all():
+    """All that a process needs, without a thread or a connection."""
+    from cinder import monkey_patch
+    monkey_patch.patch()        # chooses native threads
+    from cinder.common import config  # noqa: F401 registers the options
+    from cinder import objects
+    objects.register_all()
+    from cinder import coordination  # noqa: F401
+    from cinder.db import migration  # noqa: F401
+    from cinder import rpc  # noqa: F401
+    from cinder.volume import manager  # noqa: F401 needs the objects
+
+    from cinder_zvm import volumedriver  # noqa: F401
+
+
+class Side:
+    """cinder-volume with one back-end on a folder of its own.
+
+    :param channel: see channels.Channel
+    :param folder: configuration, database, log; what a process before left
+        there is found
+    :param database: a ready one, copied to begin with; None makes one and
+        starts nothing
+    :param options: of the back-end, see harness.section
+    """
+
+    def __init__(self, channel, folder, database, server=None, ca_file=None,
+                 options=None, sabotaged=False):
+        if database is None:
+            harness.Cinder(folder, {})
+            return
+        self._killer = kill.Killer(server, ca_file)
+        section = harness.section(1, zvm_xcat_server=server,
+                                  zvm_ca_file=ca_file, **(options or {}))
+        if sabotaged:
+            from cinder_zvm import volumedriver
+            sabotage.commit(volumedriver.ZVMVolumeDriver)
+        self._cinder = harness.Cinder(folder, {BACKEND: section}, database)
+        found = self._cinder.start(BACKEND)
+        _ours(found.driver)
+
+    @property
+    def _driver(self):
+        return self._cinder.managers[BACKEND].driver
+
+    def arm(self, k=None, moment=None):
+        """See kill.Killer."""
+        self._killer.arm(k, moment)
+
+    def names(self):
+        """The requests since :meth:`arm`."""
+        return self._killer.names
+
+    def sweep(self):
+        """What the driver does by itself from time to time."""
+        self._driver.sweep()
+
+    # volumes
+
+    def order(self, gib):
+        """The id of a volume that is to be created."""
+        return self._cinder.order(BACKEND, gib).id
+
+    def create(self, volume):
+        """Its row afterwards."""
+        self._cinder.make(self._cinder.volume(volume))
+        return self.get(volume)
+
+    def delete(self, volume):
+        """Whether the volume is gone from the database."""
+        from cinder import exception
+        self._cinder.delete(self._cinder.volume(volume))
+        try:
+            self._cinder.volume(volume)
+        except exception.VolumeNotFound:
+            return True
+        return False
+
+    def get(self, volume):
+        return _row(self._cinder.volume(volume))
+
+    def set_status(self, volume, status):
+        """What begin_detaching, roll_detaching and reserve do."""
+        found = self._cinder.volume(volume)
+        found.status = status
+        found.save()
+
+    # attachments
+
+    def attachment_create(self, volume, instance):
+        """Nova's API reserves the volume before it asks nova-compute."""
+        from cinder import objects
+        self.set_status(volume, 'reserved')
+        made = objects.VolumeAttachment(
+            self._cinder.context, volume_id=volume, instance_uuid=instance,
+            attach_status='reserved')
+        made.create()
+        return made.id
+
+    def attachment_update(self, attachment, connector):
+        """The connection_info."""
+        row, volume = self._attachment(attachment)
+        return self._cinder.managers[BACKEND].attachment_update(
+            self._cinder.context, volume, connector, row.id)
+
+    def attachment_complete(self, attachment):
+        row, volume = self._attachment(attachment)
+        self._cinder.complete(volume, row)
+
+    def attachment_delete(self, attachment):
+        row, volume = self._attachment(attachment)
+        if row.attach_status != 'reserved':
+            self._cinder.detach(volume, row)
+            return
+        row.destroy()
+        volume.status, volume.attach_status = 'available', 'detached'
+        volume.save()
+
+    def _attachment(self, attachment):
+        from cinder import objects
+        row = objects.VolumeAttachment.get_by_id(self._cinder.context,
+                                                 attachment)
+        return row, self._cinder.volume(row.volume_id)
+
+    def records(self):
+        """What Cinder knows: rows of volumes and of attachments."""
+        from cinder import objects
+        context = self._cinder.context
+        return {
+            'volumes': [_row(volume) for volume
+                        in objects.VolumeList.get_all(context)],
+            'attachments': [
+                {'id': row.id, 'volume': row.volume_id,
+                 'instance': row.instance_uuid, 'status': row.attach_status}
+                for row in objects.VolumeAttachmentList.get_all(context)]}
+
+
+def _row(volume):
+    return {'id': volume.id, 'name_id': volume.name_id, 'size': volume.size,
+            'status': volume.status, 'provider_id': volume.provider_id}
+
+
+def _ours(driver):
+    """The driver of the installed package, and it works."""
+    kind = type(driver)
+    where = pathlib.Path(sys.modules[kind.__module__].__file__)
+    if ('%s.%s' % (kind.__module__, kind.__name__) != harness.DRIVER
+            or 'site-packages' not in where.parts):
+        raise RuntimeError('Cinder loaded %s from %s' % (kind, where))
+    if not driver.initialized:
+        raise RuntimeError('the driver is not initialized')

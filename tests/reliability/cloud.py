@@ -1,0 +1,232 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A simulated z/VM LPAR with one cinder-volume and one nova-compute.
+
+The methods of :class:`Cloud` are what users do; each asks the process of the
+service that does it.  :meth:`Cloud.killed` does the same and ends that
+process at a request; :meth:`Cloud.restart` starts it anew::
+
+    with cloud.Parents() as parents, cloud.Cloud(parents, folder) as one:
+        volume = one.create()
+        server = one.boot()
+        one.attach(server, volume)
+        exit, request = one.killed('nova', 'detach', 2, 'effect',
+                                   server=server, volume=volume)
+        one.restart('nova')
+        one.sweep()
+"""
+
+import contextlib
+import os
+import pathlib
+
+from tests.reliability import processes
+from tests.reliability import truth
+from xcat_simulator import fixture
+
+SIDES = ('cinder', 'nova')
+# Longer than any lease in the ledger (s).
+_LEASES = '7200'
+
+
+class Parents(contextlib.ExitStack):
+    """The parents of both services, and their empty databases.
+
+    Shared by clouds; entered once.  The Pythons of the two environments come
+    from ZVM_CINDER_PYTHON and ZVM_NOVA_PYTHON.
+    """
+
+    def __init__(self, folder):
+        super().__init__()
+        self._folder = pathlib.Path(folder)
+        self.all = {}
+        self.databases = {}
+
+    def __enter__(self):
+        for name in SIDES:
+            python = os.environ['ZVM_%s_PYTHON' % name.upper()]
+            self.all[name] = processes.Parent(name, python)
+            self.callback(self.all[name].close)
+        for parent in self.all.values():
+            parent.ready()
+        for name in SIDES:
+            self._make_database(name)
+        return self
+
+    def _make_database(self, name):
+        folder = self._folder / 'empty' / name
+        folder.mkdir(parents=True)
+        process = self.all[name].fork(folder / 'log')
+        process.start(folder=str(folder), database=None)
+        process.kill()
+        self.databases[name] = folder / ('%s.sqlite' % name)
+
+
+class Cloud(contextlib.ExitStack):
+    """Entered, the simulator and both services run.
+
+    :param parents: Parents, entered
+    :param folder: for what the services keep
+    :param sabotaged: see the module sabotage
+    :param world: for the simulator, see truth.world
+    """
+
+    def __init__(self, parents, folder, sabotaged=False, world=None):
+        super().__init__()
+        self._parents = parents
+        self.folder = pathlib.Path(folder)
+        self._sabotaged = sabotaged
+        self._world = world or truth.world()
+        self.processes = {}
+        # What tenants wrote on their volumes: volume -> text.
+        self.written = {}
+
+    def __enter__(self):
+        self.folder.mkdir(parents=True)
+        self.simulator = self.enter_context(fixture.Simulator(self._world))
+        self.truth = truth.Truth(self.simulator)
+        for side in SIDES:
+            self.restart(side)
+            self.callback(self.kill, side)
+        return self
+
+    # processes
+
+    def restart(self, side):
+        """A new process of a service; one that runs is killed before.
+
+        It sweeps while it starts, as its driver does by itself.
+        """
+        if side in self.processes:
+            self.kill(side)
+        process = self._parents.all[side].fork(self.folder / (side + '.log'))
+        process.answers = self._answer
+        self.processes[side] = process
+        process.start(
+            folder=str(self.folder / side), sabotaged=self._sabotaged,
+            database=str(self._parents.databases[side]),
+            server=self.simulator.server, ca_file=self.simulator.ca_file,
+            options=getattr(self, '_%s_options' % side)())
+
+    def kill(self, side):
+        """SIGKILL; how it ended."""
+        return self.processes[side].kill()
+
+    def _cinder_options(self):
+        return {'zvm_fcp_list': truth.FCP_LIST,
+                'zvm_zhcp_fcp_list': truth.ZHCP_FCP_LIST,
+                'zvm_scsi_pool': truth.POOL}
+
+    def _nova_options(self):
+        return {
+            'cloud_connector_url': self.simulator.connector_url(truth.LPAR),
+            'image_tmp_path': str(self.folder / 'nova' / 'images'),
+            'reachable_timeout': 60, 'zvm_paths': 1,
+            'zvm_xcat_server': self.simulator.server,
+            'zvm_xcat_username': 'admin', 'zvm_xcat_password': 'secret',
+            'zvm_ca_file': self.simulator.ca_file,
+            'zvm_hypervisor': truth.LPAR, 'zvm_fcp_list': truth.FCP_LIST}
+
+    def _answer(self, name, args):
+        """What nova-compute asks of Cinder."""
+        return self.processes['cinder'].ask(name, **args)
+
+    def ask(self, side, name, **args):
+        """See processes.Process.ask."""
+        return self.processes[side].ask(name, **args)
+
+    def counted(self, side, name, **args):
+        """Do it, and tell the requests that it took."""
+        self.ask(side, 'arm')
+        self.ask(side, name, **args)
+        return self.ask(side, 'names')
+
+    def killed(self, side, name, k, moment, **args):
+        """Do it and die at request k; how the process ended.
+
+        None: it has done all without a request k, and lives.
+        """
+        process = self.processes[side]
+        process.ask('arm', k=k, moment=moment)
+        try:
+            process.ask(name, **args)
+        except processes.Died:
+            return process.exit
+        return None
+
+    def sweep(self):
+        """Both services sweep, as they do from time to time."""
+        for side in SIDES:
+            self.ask(side, 'sweep')
+        self.truth.rest()
+
+    def let_leases_run_out(self):
+        try:
+            self.simulator.event(clock=_LEASES)
+        except RuntimeError:
+            self.truth.age()
+
+    def records(self):
+        """What both services know, see their sides."""
+        return {**self.ask('cinder', 'records'), **self.ask('nova',
+                                                            'records')}
+
+    # what users do
+
+    def create(self, gib=1, write=True):
+        """A volume's id; its tenant writes on it, unless told not to."""
+        volume = self.ask('cinder', 'order', gib=gib)
+        row = self.ask('cinder', 'create', volume=volume)
+        if row['status'] != 'available':
+            raise Unexpected('the new volume is %s' % row['status'])
+        if write:
+            self.write(volume)
+        return volume
+
+    def write(self, volume):
+        """Its tenant writes on the volume; it is to be there from now on."""
+        self.written[volume] = 'kept by the tenant of %s' % volume
+        self.truth.write(self.truth.lun_of(volume)['lun'],
+                         self.written[volume])
+
+    def delete(self, volume):
+        self.written.pop(volume, None)
+        if not self.ask('cinder', 'delete', volume=volume):
+            row = self.ask('cinder', 'get', volume=volume)
+            raise Unexpected('the volume is %s after delete' % row['status'])
+
+    def boot(self, *volumes):
+        """A server's uuid."""
+        server = self.ask('nova', 'new_server', volumes=volumes)['uuid']
+        self.build(server)
+        return server
+
+    def build(self, server):
+        state = self.ask('nova', 'build', server=server)
+        if state != 'active':
+            raise Unexpected('the new server is %s' % state)
+
+    def attach(self, server, volume):
+        self.ask('nova', 'reserve', server=server, volume=volume)
+        self.ask('nova', 'attach', server=server, volume=volume)
+
+    def detach(self, server, volume):
+        self.ask('nova', 'detach', server=server, volume=volume)
+
+    def destroy(self, server):
+        self.ask('nova', 'destroy', server=server)
+
+    def clear(self):
+        """The user deletes all servers, then all volumes."""
+        known = self.records()
+        for server in known['servers']:
+            self.destroy(server['uuid'])
+        for attachment in self.records()['attachments']:
+            self.ask('cinder', 'attachment_delete',
+                     attachment=attachment['id'])
+        for volume in self.records()['volumes']:
+            self.delete(volume['id'])
+        self.truth.rest()
+
+
+class Unexpected(Exception):
+    """Something that a user does has not succeeded."""

@@ -1,0 +1,267 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every operation, killed at each request and moment, and what is then so.
+
+    python -m tests.reliability.crashpoints [--json] [--sabotage]
+        [--operation NAME]... [--workers 2]
+
+A point is broken when an invariant is: after the restarted service has swept,
+after a late effect has come, after leases have run out, or when the user can
+not delete what is left.
+"""
+
+import argparse
+import collections
+import contextlib
+import dataclasses
+import itertools
+import json
+import pathlib
+import signal
+import sys
+import tempfile
+import threading
+import time
+import traceback
+
+from tests.reliability import cloud as clouds
+from tests.reliability import invariants
+from tests.reliability import kill
+from tests.reliability import operations
+
+KILLED = -9
+
+
+@dataclasses.dataclass
+class Point:
+    """An operation, the request and the moment of its end."""
+
+    operation: str
+    k: int
+    request: str
+    moment: str
+    exit: int | None = None
+    violations: list = dataclasses.field(default_factory=list)
+    seconds: float = 0.0
+
+    @property
+    def ok(self):
+        return self.exit == KILLED and not self.violations
+
+    def shown(self):
+        found = {name: getattr(self, name) for name in
+                 ('operation', 'k', 'request', 'moment', 'exit', 'ok')}
+        if self.violations:
+            found['violations'] = self.violations
+        return found
+
+
+def points_of(operation, cloud):
+    """Do it once without dying: a Point for each request and moment."""
+    names = cloud.counted(operation.side, operation.call,
+                          **operation.prepare(cloud))
+    operations.recover(cloud)
+    return [Point(operation.name, k, name, moment)
+            for k, name in enumerate(names, 1) for moment in kill.MOMENTS]
+
+
+def die(point, cloud):
+    """Die at a point, start anew and judge what is left.
+
+    Fills in ``exit`` and ``violations``; the cloud can be used again when
+    there are none.
+    """
+    operation = operations.ALL[point.operation]
+    args = operation.prepare(cloud)
+    point.exit = cloud.killed(operation.side, operation.call, point.k,
+                              point.moment, **args)
+    if point.exit != KILLED:
+        point.violations = ['ended: without request %d, with %s' % (
+            point.k, point.exit)]
+        return
+    for judge in (_swept, _landed, _settled, _recovered):
+        point.violations = ['%s: %s' % (judge.__name__[1:], text)
+                            for text in judge(point, operation, cloud)]
+        if point.violations:
+            return
+
+
+def _swept(point, operation, cloud):
+    cloud.restart(operation.side)       # sweeps as it starts
+    cloud.truth.rest()
+    return invariants.broken(invariants.SAFETY, cloud)
+
+
+def _landed(point, operation, cloud):
+    if point.moment != 'late':
+        return []
+    cloud.simulator.open_gate()
+    cloud.truth.rest()
+    return invariants.broken(invariants.SAFETY, cloud)
+
+
+def _settled(point, operation, cloud):
+    cloud.let_leases_run_out()
+    cloud.sweep()
+    return invariants.broken(invariants.SETTLED, cloud)
+
+
+def _recovered(point, operation, cloud):
+    operations.recover(cloud)
+    return []
+
+
+class Run:
+    """All points of some operations, by workers with a cloud each.
+
+    :param parents: cloud.Parents, entered
+    :param folder: for the clouds
+    :param told: called with each Point that is done
+    """
+
+    def __init__(self, parents, folder, names=None, sabotaged=False,
+                 told=lambda point: None):
+        self._parents = parents
+        self._folder = pathlib.Path(folder)
+        self._sabotaged = sabotaged
+        self._told = told
+        self.names = list(names or operations.ALL)
+        self._open = collections.deque(self.names)
+        self._points = collections.deque()
+        self._lock = threading.Lock()
+        self._numbers = itertools.count(1)
+        self.done = []
+        self.left = []
+
+    def run(self, workers):
+        threads = [threading.Thread(target=self._work)
+                   for _ in range(workers)]
+        for thread in threads:
+            thread.start()
+        try:
+            for thread in threads:
+                thread.join()
+        finally:            # ended from outside: no further point
+            with self._lock:
+                self._open.clear()
+                self._points.clear()
+            for thread in threads:
+                thread.join()
+        order = {name: place for place, name in enumerate(self.names)}
+        self.done.sort(key=lambda point: (
+            order[point.operation], point.k,
+            kill.MOMENTS.index(point.moment)))
+
+    def _take(self):
+        with self._lock:
+            if self._points:
+                return self._points.popleft()
+            return self._open.popleft() if self._open else None
+
+    def _work(self):
+        """A new cloud after each point that is broken."""
+        task = self._take()
+        while task is not None:
+            with contextlib.ExitStack() as stack:
+                cloud = self._cloud(stack)
+                whole = True
+                while whole and task is not None:
+                    whole = self._do(task, cloud)
+                    task = self._take()
+                if whole:
+                    self._clear(cloud)
+
+    def _cloud(self, stack):
+        return stack.enter_context(clouds.Cloud(
+            self._parents, self._folder / str(next(self._numbers)),
+            self._sabotaged))
+
+    def _do(self, task, cloud):
+        """Whether the cloud can be used again."""
+        if isinstance(task, str):
+            found = points_of(operations.ALL[task], cloud)
+            with self._lock:
+                self._points.extend(found)
+            return True
+        began = time.monotonic()
+        try:
+            die(task, cloud)
+        except Exception as err:
+            task.violations.append('%s: %s' % (type(err).__name__, err))
+            traceback.print_exc()
+        task.seconds = time.monotonic() - began
+        with self._lock:
+            self.done.append(task)
+            self._told(task)
+        return task.ok
+
+    def _clear(self, cloud):
+        try:
+            cloud.clear()
+            left = invariants.broken(invariants.GONE, cloud)
+        except Exception as err:
+            left = ['%s: %s' % (type(err).__name__, err)]
+        with self._lock:
+            self.left += left
+
+    def result(self):
+        """The promised object."""
+        broken = [point for point in self.done if not point.ok]
+        found = {'operations': self.names, 'points': len(self.done),
+                 'broken': len(broken) + len(self.left),
+                 'list': [point.shown() for point in self.done]}
+        return dict(found, left=self.left) if self.left else found
+
+
+def run(names=None, sabotaged=False, workers=2, told=lambda point: None):
+    """The object that --json prints."""
+    with tempfile.TemporaryDirectory(prefix='zvm-crashpoints-') as folder, \
+            clouds.Parents(folder) as parents:
+        made = Run(parents, folder, names, sabotaged, told)
+        made.run(workers)
+        return made.result()
+
+
+def _arguments():
+    parser = argparse.ArgumentParser(
+        prog='tools/crashpoints', description='Kill cinder-volume and '
+        'nova-compute at every request of every operation, start them anew '
+        'and check what is left.')
+    parser.add_argument('--json', action='store_true',
+                        help='print one JSON object and nothing else')
+    parser.add_argument('--sabotage', action='store_true',
+                        help='without sweeps and with one write of the '
+                        'ledger behind its step: must find something')
+    parser.add_argument('--operation', action='append', metavar='NAME',
+                        choices=list(operations.ALL),
+                        help='only this one; may be repeated: '
+                        + ', '.join(operations.ALL))
+    parser.add_argument('--workers', type=int, default=2)
+    return parser.parse_args()
+
+
+def _tell(point):
+    print('%-13s %2d %-6s %-40s %5.1f s  %s' % (
+        point.operation, point.k, point.moment, point.request, point.seconds,
+        'ok' if point.ok else point.violations), file=sys.stderr, flush=True)
+
+
+def main():
+    """The exit status: 0 when sabotage, and only it, has broken something."""
+    arguments = _arguments()
+    # so that what has been started ends too
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: sys.exit(1))
+    began = time.monotonic()
+    found = run(arguments.operation, arguments.sabotage, arguments.workers,
+                _tell)
+    if arguments.json:
+        print(json.dumps(found))
+    else:
+        print('%d operations, %d points, %d broken, %d s' % (
+            len(found['operations']), found['points'], found['broken'],
+            time.monotonic() - began))
+    return 0 if bool(found['broken']) == arguments.sabotage else 1
+
+
+if __name__ == '__main__':
+    sys.exit(main())

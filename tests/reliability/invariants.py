@@ -1,0 +1,248 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What must hold in a cloud, whatever died when.
+
+Each rule is a function from a :class:`View` to texts, one for each violation.
+``SAFETY`` holds at any time when nothing is under way, ``SETTLED`` besides
+when leases have run out and both services have swept, ``GONE`` when the user
+has deleted all servers and volumes.
+"""
+
+import collections
+
+# A volume of these states has a LUN and its data.
+_WHOLE = ('available', 'reserved', 'attaching', 'in-use', 'detaching')
+_STATUS = {'free': 'free', 'used': 'used'}
+
+
+class View:
+    """A cloud at one moment: the records of all sides beside the truth.
+
+    :param cloud: cloud.Cloud
+    """
+
+    def __init__(self, cloud):
+        known = cloud.records()
+        self.volumes = {each['id']: each for each in known['volumes']}
+        self.attachments = known['attachments']
+        self.servers = {each['uuid']: each for each in known['servers']}
+        self.mappings = known['mappings']
+        self.truth = cloud.truth
+        self.written = dict(cloud.written)
+        self.luns = cloud.truth.luns()
+        self.devices = cloud.truth.devices()
+        self.guests = cloud.truth.guests()
+        self.lines = cloud.truth.lines()
+        self.nodes = cloud.truth.nodes()
+
+    def lun_of(self, volume):
+        return next((lun for lun in self.luns
+                     if lun.get('volume') == volume), {})
+
+    def mapping(self, server, volume):
+        """Nova's row of that volume on that server, or None."""
+        return next((each for each in self.mappings if each['server']
+                     == server and each['volume'] == volume), None)
+
+    def server_of(self, userid):
+        """The uuid of the server whose guest this is, or None."""
+        return next((uuid for uuid, each in self.servers.items()
+                     if each['name'].upper() == userid), None)
+
+    def volumes_of(self, server):
+        return [each['volume'] for each in self.mappings
+                if each['server'] == server]
+
+
+# safety
+
+
+def records_are_whole(view):
+    for record in view.luns + view.devices:
+        if not record['whole']:
+            yield 'a record is cut off: %s' % record
+
+
+def one_volume_on_a_lun(view):
+    for key in ('volume', 'lun', 'wwid'):
+        counts = collections.Counter(lun[key] for lun in view.luns
+                                     if lun.get(key))
+        for value, count in counts.items():
+            if count > 1:
+                yield '%s %s stands in %d records' % (key, value, count)
+    named = collections.Counter(
+        each['provider_id'].rpartition(':')[2]
+        for each in view.volumes.values() if each['provider_id']
+        and each['status'] in _WHOLE)
+    for lun, count in named.items():
+        if count > 1:
+            yield '%d volumes of Cinder have LUN %s' % (count, lun)
+
+
+def volumes_have_their_luns(view):
+    for each in view.volumes.values():
+        lun = view.lun_of(each['name_id'])
+        if (each['status'] in _WHOLE
+                and lun.get('state') not in ('ours', 'used')):
+            yield 'volume %s is %s, its LUN is %s' % (
+                each['id'], each['status'], lun.get('state', 'none'))
+
+
+def data_is_there(view):
+    for volume, text in view.written.items():
+        lun = view.lun_of(volume)
+        if not lun or not view.truth.has(lun['lun'], text):
+            yield 'the data of volume %s is gone' % volume
+
+
+def clean_luns_are_zero(view):
+    for lun in view.luns:
+        new = (lun.get('state') == 'ours' and lun['volume'] not in
+               view.written and view.volumes.get(lun['volume'], {}).get(
+                   'status') == 'available')
+        clean = lun.get('state') == 'free' and lun.get('clean') == 'yes'
+        if (new or clean) and not view.truth.is_zero(lun['lun']):
+            yield 'LUN %s is %s and not zero' % (
+                lun['lun'], 'a new volume' if new else 'clean')
+
+
+def devices_belong(view):
+    """A dedicated device: to a server's volume, and the ledger knows it."""
+    recorded = {record['device']: record for record in view.devices}
+    for userid, guest in view.guests.items():
+        server = view.server_of(userid)
+        for number in guest['active'] | guest['directory']:
+            if not view.volumes_of(server):
+                yield '%s has device %s, and Nova no volume on it' % (
+                    userid, number)
+            if recorded.get(number, {}).get('guest') != userid:
+                yield '%s has device %s, and the ledger does not know' % (
+                    userid, number)
+
+
+def paths_belong(view):
+    """A configured path: to a volume that Nova has on that server."""
+    by_lun = {lun['lun']: lun for lun in view.luns}
+    for userid, guest in view.guests.items():
+        server = view.server_of(userid)
+        for device, wwpn, lun in sorted(guest['paths']
+                                        | guest['persistent']):
+            record = by_lun.get(lun, {})
+            if (record.get('state') != 'used'
+                    or record.get('instance') != server):
+                yield '%s has a path %s:%s:%s, and the LUN is %s of %s' % (
+                    userid, device, wwpn, lun, record.get('state'),
+                    record.get('instance'))
+            elif not view.mapping(server, record['volume']):
+                yield '%s has a path to volume %s, unknown to Nova' % (
+                    userid, record['volume'])
+
+
+def attachments_work(view):
+    """What Nova and Cinder call attached is so in the guest."""
+    for each in view.mappings:
+        server = view.servers[each['server']]
+        volume = view.volumes.get(each['volume'], {})
+        if (not each['complete'] or volume.get('status') != 'in-use'
+                or server['state'] != 'active' or server['task']):
+            continue
+        lun = view.lun_of(volume['name_id'])
+        guest = view.guests.get(server['name'].upper(), {})
+        if (lun.get('state'), lun.get('instance')) != ('used',
+                                                       each['server']):
+            yield 'volume %s is in use, its LUN is %s' % (
+                each['volume'], lun.get('state'))
+        elif lun['lun'] not in {path[2] for path in guest.get('paths', ())}:
+            yield 'volume %s is in use, and the guest has no path to it' % (
+                each['volume'])
+
+
+SAFETY = (records_are_whole, one_volume_on_a_lun, volumes_have_their_luns,
+          data_is_there, clean_luns_are_zero, devices_belong, paths_belong,
+          attachments_work)
+
+
+# settled
+
+
+def devices_are_needed(view):
+    """Nothing is held beyond its lease."""
+    for record in view.devices:
+        server = record['instance']
+        wanted = set(view.volumes_of(server))
+        if not wanted:
+            yield 'device %s is %s for instance %s, which has no volume' % (
+                record['device'], record['state'], server)
+        for volume in filter(None, record.get('volumes', '').split(';')):
+            if volume not in wanted:
+                yield 'device %s carries volume %s, unknown to Nova' % (
+                    record['device'], volume)
+
+
+def used_luns_are_attached(view):
+    for lun in view.luns:
+        if lun.get('state') == 'used' and not view.mapping(
+                lun['instance'], lun['volume']):
+            yield 'LUN %s is used by instance %s, unknown to Nova' % (
+                lun['lun'], lun['instance'])
+
+
+def luns_are_at_rest(view):
+    """Each LUN is a volume's that Cinder knows, or free."""
+    known = {each['name_id'] for each in view.volumes.values()}
+    for lun in view.luns:
+        if lun.get('state') not in ('free', 'ours', 'used'):
+            yield 'LUN %s is still %s (%s)' % (lun['lun'], lun.get('state'),
+                                               lun.get('why'))
+        elif lun['state'] != 'free' and lun['volume'] not in known:
+            yield 'LUN %s is %s for volume %s, unknown to Cinder' % (
+                lun['lun'], lun['state'], lun['volume'])
+
+
+def lines_agree(view):
+    for lun in view.luns:
+        line = view.lines[lun['lun']]
+        status = _STATUS.get(lun.get('state'), 'reserved')
+        if line[0] != status:
+            yield 'the line of LUN %s is %s, its record %s' % (
+                lun['lun'], line[0], lun.get('state'))
+
+
+def no_attach_is_half_done(view):
+    """A server that runs has its volumes, or Nova does not list them."""
+    for each in view.mappings:
+        server = view.servers[each['server']]
+        if server['state'] == 'active' and not each['complete']:
+            yield 'volume %s is half attached to server %s' % (
+                each['volume'], each['server'])
+
+
+SETTLED = SAFETY + (devices_are_needed, used_luns_are_attached,
+                    luns_are_at_rest, lines_agree, no_attach_is_half_done)
+
+
+# gone
+
+
+def nothing_is_left(view):
+    left = {'volumes': view.volumes, 'attachments': view.attachments,
+            'servers': view.servers, 'devices': view.devices,
+            'guests': view.guests, 'nodes': view.nodes}
+    for name, value in left.items():
+        if value:
+            yield 'there are %s left: %s' % (name, value)
+    for lun in view.luns:
+        if lun.get('state') != 'free':
+            yield 'LUN %s is %s' % (lun['lun'], lun.get('state'))
+    for lun, line in view.lines.items():
+        if line[0] != 'free':
+            yield 'the line of LUN %s is %s' % (lun, line[0])
+
+
+GONE = (records_are_whole, clean_luns_are_zero, nothing_is_left)
+
+
+def broken(rules, cloud):
+    """The violations in a cloud, each as "rule: text"."""
+    view = View(cloud)
+    return ['%s: %s' % (rule.__name__, text)
+            for rule in rules for text in rule(view)]

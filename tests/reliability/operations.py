@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The operations that are killed: one line each at the end.
+
+An operation is prepared in a cloud that others have used: what is there and
+whole is taken again, as making a volume or a server costs most of the time.
+"""
+
+import dataclasses
+import typing
+
+ALL = {}
+
+
+@dataclasses.dataclass(frozen=True)
+class Operation:
+    """``prepare(cloud)`` returns the arguments of ``call`` on ``side``.
+
+    The state that it needs is there then, and what was promised about
+    volumes that the operation deletes is forgotten.
+    """
+
+    name: str
+    side: str
+    call: str
+    prepare: typing.Callable
+
+
+def register(name, side, call, prepare):
+    ALL[name] = Operation(name, side, call, prepare)
+
+
+# parts of a state
+
+
+def volumes(cloud, count):
+    """Volumes that are attached to nothing."""
+    known = cloud.records()
+    taken = {each['volume'] for each in known['mappings']}
+    found = [each['id'] for each in known['volumes']
+             if each['status'] == 'available' and each['id'] in cloud.written
+             and each['id'] not in taken]
+    return (found + [cloud.create() for _ in range(count - len(found))])[
+        :count]
+
+
+def server(cloud, count):
+    """A server with so many volumes, and these.
+
+    It has had one before: what is sent to a guest once is there.
+    """
+    known = cloud.records()
+    if known['servers']:
+        made = known['servers'][0]['uuid']
+        attached = [mapping['volume'] for mapping in known['mappings']
+                    if mapping['server'] == made]
+    else:
+        attached = volumes(cloud, max(count, 1))
+        made = cloud.boot(*attached)
+    while len(attached) > count:
+        cloud.detach(made, attached.pop())
+    while len(attached) < count:
+        attached += volumes(cloud, 1)
+        cloud.attach(made, attached[-1])
+    return made, attached
+
+
+def recover(cloud):
+    """What users and operators do after a failure: delete what is not whole.
+
+    A server that runs with volumes in use stays, and so do volumes that are
+    available.
+    """
+    known = cloud.records()
+    states = {each['id']: each['status'] for each in known['volumes']}
+    for each in known['servers']:
+        attached = [mapping for mapping in known['mappings']
+                    if mapping['server'] == each['uuid']]
+        whole = all(mapping['complete'] and states.get(mapping['volume'])
+                    == 'in-use' for mapping in attached)
+        if each['state'] != 'active' or each['task'] or not whole:
+            cloud.destroy(each['uuid'])
+    known = cloud.records()
+    mapped = {each['attachment'] for each in known['mappings']}
+    for each in known['attachments']:
+        if each['id'] not in mapped:
+            cloud.ask('cinder', 'attachment_delete', attachment=each['id'])
+    for each in cloud.records()['volumes']:
+        if (each['status'] not in ('available', 'in-use')
+                or each['id'] not in cloud.written):
+            cloud.delete(each['id'])
+    cloud.truth.rest()
+
+
+# the states before
+
+
+def _new_volume(cloud):
+    for each in cloud.truth.luns():
+        if each['state'] == 'free' and each.get('clean') == 'yes':
+            break
+    else:
+        cloud.delete(cloud.create())
+    return {'volume': cloud.ask('cinder', 'order', gib=1)}
+
+
+def _volume_to_wipe(cloud):
+    for lun, size in cloud.truth.free():
+        if size == 2:
+            cloud.truth.soil(lun)
+    return {'volume': cloud.ask('cinder', 'order', gib=2)}
+
+
+def _old_volume(cloud):
+    volume, = volumes(cloud, 1)
+    del cloud.written[volume]
+    return {'volume': volume}
+
+
+def _attach(count):
+    def prepare(cloud):
+        made, _ = server(cloud, count)
+        volume = next(iter(volumes(cloud, 1)))
+        cloud.ask('nova', 'reserve', server=made, volume=volume)
+        return {'server': made, 'volume': volume}
+    return prepare
+
+
+def _detach(count):
+    def prepare(cloud):
+        made, attached = server(cloud, count)
+        return {'server': made, 'volume': attached[0]}
+    return prepare
+
+
+def _boot(cloud):
+    return {'server': cloud.ask('nova', 'new_server',
+                                volumes=volumes(cloud, 1))['uuid']}
+
+
+def _destroy(cloud):
+    return {'server': server(cloud, 1)[0]}
+
+
+register('create', 'cinder', 'create', _new_volume)
+register('create_wiped', 'cinder', 'create', _volume_to_wipe)
+register('delete', 'cinder', 'delete', _old_volume)
+register('attach_first', 'nova', 'attach', _attach(0))
+register('attach_next', 'nova', 'attach', _attach(1))
+register('detach_next', 'nova', 'detach', _detach(2))
+register('detach_last', 'nova', 'detach', _detach(1))
+register('boot', 'nova', 'build', _boot)
+register('destroy', 'nova', 'destroy', _destroy)

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Mistakes that the crash points must find, made in a process of a service.
+
+The product's files are left alone: the sweeps of its drivers are replaced by
+nothing, and the program is changed before it is sent.
+"""
+
+import dataclasses
+import functools
+
+# In claim: the pool's line is written before the record that says whose the
+# LUN is.  In attach: devices are dedicated before any record says so.
+_MOVED = (
+    ("""    r_fcp=$attach_devices
+    save_lun
+    settle || attach_unsettled
+    take_devices || attach_undone
+    r_phase=''
+    save_lun
+""", """    r_fcp=$attach_devices
+    take_devices || attach_undone
+    r_phase=''
+    settle || attach_unsettled
+    save_lun
+"""),
+)
+
+
+def commit(driver=None):
+    """Sweep nothing, and move a write of the ledger behind its step.
+
+    :param driver: the class whose sweep does nothing from now on
+    """
+    from zvm_common.remote import program
+    original = program.zhcp()
+    text = original.text
+    for right, wrong in _MOVED:
+        assert text.count(right) == 1, 'the program has changed: %s' % right
+        text = text.replace(right, wrong)
+    spoilt = dataclasses.replace(original, text=text)
+    program.zhcp = functools.cache(lambda: spoilt)
+    if driver is not None:
+        driver.sweep = lambda self, *args, **kwargs: None

@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: Apache-2.0
+"""No crash leaves anything wrong; without sweeps one does."""
+
+import testtools
+
+from tests.reliability import crashpoints
+from tests.reliability import operations
+
+# Few points, and each of them needs a sweep: of FCP devices that were held,
+# of an attach that was cut off.
+_SABOTAGED = ('attach_first',)
+
+
+class CrashPointsTest(testtools.TestCase):
+
+    def test_nothing_is_wrong_after_any_crash(self):
+        found = crashpoints.run()
+        self.assertEqual(
+            ([], []), (found.get('left', []), [
+                point for point in found['list'] if not point['ok']]))
+        self.assertEqual(0, found['broken'])
+        self.assertEqual(list(operations.ALL), found['operations'])
+        self.assertGreater(found['points'], 100)
+        self.assertEqual(found['points'], len(found['list']))
+        self.assertEqual({-9}, {point['exit'] for point in found['list']})
+
+    def test_sabotage_is_found(self):
+        found = crashpoints.run(_SABOTAGED, sabotaged=True)
+        self.assertGreater(found['broken'], 0)
+        self.assertEqual({-9}, {point['exit'] for point in found['list']})

@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is really so: the zHCP's ledger, guests, disks.
+
+Read from the simulator's folders, beside everything that is tested.
+"""
+
+import pathlib
+import re
+import time
+
+from tests import zeros
+
+LPAR = 'host1'
+ZHCP = 'ZHCP1'
+POOL = 'zpool1'
+# Devices that guests get, and the zHCP's own.
+FCP_LIST = '3B00-3B07'
+ZHCP_FCP_LIST = '3B0F'
+_WWPN = '5005076303001001'
+_DEDICATE = re.compile(r'^ *DEDICATE +(\w+)', re.M)
+_RULE = re.compile(r'41-zfcp-lun-0\.0\.(\w{4}):0x(\w{16}):0x(\w{16})\.rules')
+_BUSY = ('preparing', 'wiping', 'freeing')
+
+
+def world():
+    """One LPAR, one channel path: LUNs of 1 GiB, and of 2 GiB as found.
+
+    Few paths and few LUNs, for what is tested is not their number, and each
+    costs time.
+    """
+    line = {'wwpns': [_WWPN], 'range': '3B00-3B0F', 'masked_to': 'all'}
+    return {
+        'users': {'admin': {'password': 'secret'}},
+        'lpars': {LPAR: {
+            'connector_port': 0,
+            'zhcp': {'node': 'zhcp1', 'hostname': 'zhcp1.example.com',
+                     'userid': ZHCP, 'devices': ['3B0F']},
+            'fcp_devices': [
+                {'range': '3B00-3B0F', 'chpid': '50', 'status': 'free',
+                 'physical_wwpn': '20076d8500001181',
+                 'npiv_wwpn': 'c05076ffe5001000'}],
+            'pools': {POOL: [
+                dict(line, lun='4011400000000000', count=4, size='1G',
+                     contents='zero'),
+                dict(line, lun='4011400800000000', count=2, size='2G',
+                     contents='random')]},
+            'guests': {},
+        }},
+    }
+
+
+class Truth:
+    """The world of one simulator, as it is now.
+
+    :param simulator: xcat_simulator.fixture.Simulator of :func:`world`
+    """
+
+    def __init__(self, simulator):
+        self._simulator = simulator
+        self._zhcp = pathlib.Path(simulator.node_folder(LPAR, ZHCP))
+        self._ledger = self._zhcp / 'var/lib/zvm-volume'
+        self._disks = {disk['lun']: pathlib.Path(disk['path'])
+                       for disk in self._lpar()['disks']}
+
+    def _lpar(self):
+        return self._simulator.state()['lpars'][LPAR]
+
+    # the ledger
+
+    def luns(self):
+        """LUN records: dicts of what the files say."""
+        return self._records('luns')
+
+    def devices(self):
+        """FCP device records."""
+        return self._records('fcp')
+
+    def _records(self, kind):
+        found = []
+        for path in sorted((self._ledger / kind).glob('[!.]*')):
+            lines = path.read_text().splitlines()
+            record = dict(line.split('=', 1) for line in lines)
+            record['whole'] = lines[-1:] == ['end=1']
+            found.append(record)
+        return found
+
+    def free(self):
+        """LUNs that may be claimed, each with its size in whole GiB."""
+        return [(lun, self._disks[lun].stat().st_size // 2 ** 30)
+                for lun, line in self.lines().items() if line[0] == 'free']
+
+    def lun_of(self, volume):
+        """The record of a volume's LUN, or None."""
+        return next((lun for lun in self.luns()
+                     if lun.get('volume') == volume), None)
+
+    def lines(self):
+        """The pool's lines by LUN, as lists of columns."""
+        text = (self._zhcp / 'var/opt/zhcp/zfcp' / (POOL + '.conf'))
+        rows = [line.split(',') for line in text.read_text().splitlines()]
+        return {row[2]: row for row in rows if not row[0].startswith('#')}
+
+    def rest(self, seconds=60):
+        """Wait until no job runs on the zHCP."""
+        end = time.monotonic() + seconds
+        while self.busy() and time.monotonic() < end:
+            time.sleep(0.05)
+
+    def busy(self):
+        """LUNs that a job is about to change."""
+        return [lun['lun'] for lun in self.luns()
+                if lun.get('state') in _BUSY]
+
+    def age(self):
+        for path in (self._ledger).glob('*/[!.]*'):
+            if path.parent.name in ('luns', 'fcp'):
+                path.write_text(re.sub('^lease=.+$', 'lease=1',
+                                       path.read_text(), flags=re.M))
+
+    # disks
+
+    def is_zero(self, lun):
+        return zeros.is_zero(self._disks[lun])
+
+    def write(self, lun, text):
+        """What a tenant keeps at the begin, middle and end of the disk."""
+        path = self._disks[lun]
+        size = path.stat().st_size
+        with open(path, 'r+b') as file:
+            for place in (0, size // 2, size - 4096):
+                file.seek(place)
+                file.write(text.encode())
+
+    def has(self, lun, text):
+        """Whether what :meth:`write` wrote is still there."""
+        path = self._disks[lun]
+        size = path.stat().st_size
+        with open(path, 'rb') as file:
+            for place in (0, size // 2, size - 4096):
+                file.seek(place)
+                if file.read(len(text)) != text.encode():
+                    return False
+        return True
+
+    def soil(self, lun):
+        """Somebody else has written to a free LUN: it is not clean."""
+        self.write(lun, 'of an earlier tenant')
+        for path in (self._ledger / 'luns').glob('*-' + lun):
+            text = path.read_text()
+            path.write_text(text.replace('clean=yes\n', ''))
+
+    # guests
+
+    def guests(self):
+        """By userid: devices it has and what its Linux has configured.
+
+        Each a dict of ``active`` and ``directory`` (FCP device numbers) and
+        ``paths`` and ``persistent`` (sets of (device, WWPN, LUN)).
+        """
+        return {userid: {
+            'active': {number.upper() for number
+                       in guest['devices'].values()},
+            'directory': {number.upper() for number in
+                          _DEDICATE.findall(guest['directory'])},
+            'paths': _paths(guest['folder']),
+            'persistent': _persistent(guest['folder']),
+        } for userid, guest in self._lpar()['guests'].items()
+            if userid != ZHCP}
+
+    def nodes(self):
+        """Node definitions of guests."""
+        return {name for name in self._simulator.state()['nodes']
+                if name.startswith('zvm')}
+
+
+def _paths(folder):
+    if folder is None:
+        return set()
+    top = pathlib.Path(folder) / 'sys/bus/ccw/drivers/zfcp'
+    return {(unit.parts[-3][4:].upper(), unit.parts[-2][2:],
+             unit.parts[-1][2:]) for unit in top.glob('0.0.*/0x*/0x*')
+            if unit.is_dir()}
+
+
+def _persistent(folder):
+    if folder is None:
+        return set()
+    rules = pathlib.Path(folder) / 'etc/udev/rules.d'
+    found = [_RULE.fullmatch(path.name) for path in rules.glob('*.rules')]
+    return {(match[1].upper(), match[2], match[3]) for match in found
+            if match}
