@@ -152,7 +152,9 @@ rebuild_row() { # rebuild_row POOL WWPNS LUN: its line must be there
     found=$(merge "$1" | grep "^lun=$3 wwpns=$2 ") ||
         refuse nolun "pool=$1 minimum= maximum= free= largest= twice= \
 text=$(text "pool $1 has no line of $2 $3")"
-    rebuilt_fcp=$(field channel "$found")
+    rebuilt_fcp=$(field channel "$found") rebuilt_node=
+    [ "$(field status "$found")" != used ] ||
+        rebuilt_node=$(field owner "$found")
 }
 
 rebuild_used() { # rebuild_used GUEST NODE INSTANCE ATTACHMENT HOST
@@ -161,8 +163,8 @@ rebuild_used() { # rebuild_used GUEST NODE INSTANCE ATTACHMENT HOST
     need is_uuid "$3"
     need is_uuid "$4"
     need is_word "$5"
-    r_state=used r_guest=$1 r_node=$2 r_instance=$3 r_attachment=$4 r_host=$5
-    r_fcp=$rebuilt_fcp
+    r_state=used r_guest=$1 r_node=${rebuilt_node:-$2} r_instance=$3
+    r_attachment=$4 r_host=$5 r_fcp=$rebuilt_fcp
     for d in $(printf '%s' "$r_fcp" | tr ';' ' '); do
         is_hex 4 "$(lower "$d")" || continue
         rebuild_fcp "$d"

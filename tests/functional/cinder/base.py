@@ -22,6 +22,7 @@ class ManagerTestCase(testtools.TestCase):
     backends = {'zvmssio1': harness.section(1),
                 'zvmssio2': harness.section(2)}
     eventlet = False
+    service = {}    # host and cluster of the process
 
     def world(self):
         return worlds.two()
@@ -69,6 +70,7 @@ class ManagerTestCase(testtools.TestCase):
         return start(name, {
             'workdir': self.workdir, 'server': self.simulator.server,
             'ca_file': self.simulator.ca_file, 'args': args,
+            'service': self.service,
             'backends': self.backends if backends is None else backends})
 
     # the truth on the zHCP

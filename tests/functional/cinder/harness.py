@@ -48,19 +48,20 @@ def section(number, **changes):
             if value is not None}
 
 
-def start_manager(workdir, backends, simulator):
+def start_manager(workdir, backends, simulator, host=HOST, cluster=None):
     """A Cinder with a started VolumeManager for each back-end.
 
     :param workdir: folder for cinder.conf, database, locks; kept there, so
         that a second process finds the state of the first
     :param backends: dict of section name -> options (:func:`section`)
     :param simulator: has `server` (HOST:PORT) and `ca_file`
+    :param cluster: name of a cluster that this process is one of
     :returns: Cinder
     """
     cinder = Cinder(workdir, {
         name: dict({'zvm_xcat_server': simulator.server,
                     'zvm_ca_file': simulator.ca_file}, **options)
-        for name, options in backends.items()})
+        for name, options in backends.items()}, host=host, cluster=cluster)
     for name in backends:
         cinder.start(name)
     return cinder
@@ -75,8 +76,11 @@ class Cinder:
         none yet; without it one is made
     """
 
-    def __init__(self, workdir, backends, database=None):
+    def __init__(self, workdir, backends, database=None, host=HOST,
+                 cluster=None):
         self.workdir = pathlib.Path(workdir)
+        self.host = host
+        self.cluster = cluster
         self.backends = backends
         self.managers = {}
         path = self._write_configuration()
@@ -99,7 +103,7 @@ class Cinder:
         conf = configparser.RawConfigParser()
         folder = self.workdir.resolve()
         conf['DEFAULT'] = {
-            'host': HOST, 'transport_url': 'fake:/', 'debug': 'true',
+            'host': self.host, 'transport_url': 'fake:/', 'debug': 'true',
             'state_path': folder, 'log_file': folder / 'cinder.log',
             'enabled_backends': ','.join(self.backends),
             # a set-up that fails is not tried again for seconds
@@ -126,7 +130,8 @@ class Cinder:
         self._service(name)
         found = manager.VolumeManager(
             volume_driver=self.backends[name]['volume_driver'],
-            service_name=name, host='%s@%s' % (HOST, name))
+            service_name=name, host='%s@%s' % (self.host, name),
+            cluster=self.cluster and '%s@%s' % (self.cluster, name))
         self.managers[name] = found
         found.init_host(service_id=None, added_to_cluster=False)
         return found
@@ -134,7 +139,7 @@ class Cinder:
     def _service(self, name):
         from cinder import exception
         from cinder import objects
-        host = '%s@%s' % (HOST, name)
+        host = '%s@%s' % (self.host, name)
         try:
             objects.Service.get_by_args(self.context, host, 'cinder-volume')
         except exception.ServiceNotFound:
@@ -162,6 +167,8 @@ class Cinder:
         volume = objects.Volume(self.context, **dict({
             'size': gib, 'status': 'creating', 'attach_status': 'detached',
             'host': '%s#%s' % (manager.host, pool),
+            'cluster_name': manager.cluster and '%s#%s' % (manager.cluster,
+                                                           pool),
             'project_id': PROJECT, 'user_id': PROJECT,
             'availability_zone': 'nova', 'display_name': 'volume',
             'volume_type_id': volume_types.get_default_volume_type(

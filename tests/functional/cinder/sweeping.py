@@ -75,14 +75,10 @@ def create_refused(cinder, backend):
     return scenarios._error(cinder.create, backend, 1)
 
 
-def together(cinder, backend, creates, deletes):
-    """Creates and deletes at once, through the manager."""
-    import concurrent.futures
-    with concurrent.futures.ThreadPoolExecutor(4) as threads:
-        made = [threads.submit(cinder.create, backend, 1)
-                for _ in range(creates)]
-        gone = [threads.submit(scenarios._error, cinder.delete,
-                               cinder.volume(volume))
-                for volume in deletes]
-        return {'made': [scenarios._row(each.result()) for each in made],
-                'errors': [each.result() for each in gone]}
+def delete_here(cinder, backend, volume_id):
+    """Deleted by this process's manager, whoever made it."""
+    volume = cinder.volume(volume_id)
+    volume.status = 'deleting'
+    volume.save()
+    cinder.managers[backend].delete_volume(cinder.context, volume)
+    return 'gone' if scenarios._gone(cinder, volume_id) else 'there'

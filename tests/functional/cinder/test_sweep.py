@@ -161,6 +161,43 @@ class ForeignHandTest(SweepCase):
         self.assertEqual('', report['restored'])    # by the start's sweep
 
 
+class ClusterTest(SweepCase):
+    """Two cinder-volume of one cluster on one pool, active both."""
+
+    def _on(self, host, name, **args):
+        self.service = {'host': host, 'cluster': 'west'}
+        return self.run_scenario(name, backend='zvmssio1', **args)
+
+    def test_each_serves_and_sweeps_for_both(self):
+        first, = self._on('one', 'create', sizes=[1])['volumes']
+        second, = self._on('two', 'create', sizes=[1])['volumes']
+        self.assertNotEqual(first['provider_id'], second['provider_id'])
+        for host in ('one', 'two'):
+            report = self._on(host, MODULE + 'sweep')
+            self.assertEqual([[], []], [report['set_aside'],
+                                        report['lost']])
+        # what the other made is confirmed, and deleted
+        self.assertEqual({first['id']: ['ours', '', ''],
+                          second['id']: ['ours', '', '']},
+                         self._on('one', MODULE + 'states'))
+        for host, volume in (('one', second), ('two', first)):
+            self.service = {'host': host, 'cluster': 'west'}
+            self.assertEqual('gone', self.run_scenario(
+                MODULE + 'delete_here', backend='zvmssio1',
+                volume_id=volume['id']))
+        self.assertEqual(['free'] * 10, self.statuses())
+
+    def test_a_process_that_died_is_swept_by_the_other(self):
+        self.service = {'host': 'one', 'cluster': 'west'}
+        self.run_and_die('die_in', backend='zvmssio1', method='claim',
+                         when='after')
+        report = self._on('two', MODULE + 'sweep')
+        # Cinder has the volume, so its create is nobody's to undo
+        self.assertEqual([[], [], []], [
+            report[name] for name in ('undone', 'waiting', 'set_aside')])
+        self.assertEqual(1, self.statuses().count('reserved'))
+
+
 class AuditTest(SweepCase):
     """zvm-volume audit, in a process of its own."""
 
