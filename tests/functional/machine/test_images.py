@@ -137,6 +137,22 @@ class Images(base.NodeTest):
         out = self.run_tool(UNPACK + self.path(1) + 'tmp/y', 3)
         self.assertIn('ERROR: Disk image type not recognized', out)
 
+    def test_a_deployment_ends_where_dd_fails(self):
+        self.run_tool(CREATE + self.path() + 'tmp/z')
+        self.node.set_dd_fails(True, 512 << 20)
+        out = self.run_tool(UNPACK + self.path(1) + 'tmp/z', 3)
+        self.assertIn('Failed deploying disk image', out)
+        self.assertEqual((b'head', bytes(4)),
+                         (self.read(1, 0), self.read(1, 900 << 20)))
+
+    def test_no_image_is_left_where_the_disk_is_full(self):
+        self.node.trouble.set_full(True)
+        self.refused(CREATE + self.path() + 'tmp/x.img',
+                     'An error was encountered while creating disk image. '
+                     'No space left on device')
+        self.node.trouble.set_full(False)
+        self.run_tool(CREATE + self.path() + 'tmp/x.img')
+
     def test_only_root_of_the_zhcp(self):
         guest = self.guest('LNX00001')
         self.assertEqual('', self.sh(guest, 'ls opt'))

@@ -166,9 +166,7 @@ class LateTest(FaultCase):
         self.fault(path='/vms/', late={'gate': True})
         self.fault(path='/vms/', late={'seconds': 3600})
         self.assertIsNone(self.dedicate())
-        started = time.monotonic()
-        self.simulator.stop()
-        self.assertLess(time.monotonic() - started, 10)
+        self.simulator.stop()      # kills it when it does not end
         self.assertEqual(0, self.simulator.process.returncode)
 
 

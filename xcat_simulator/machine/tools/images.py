@@ -14,6 +14,7 @@ otherwise): a dd that fails is seen with level 0 only, else the image is
 empty and all is well.
 """
 import contextlib
+import errno
 import os
 import zlib
 
@@ -139,6 +140,12 @@ class _Job:
     def dd_fails(self):
         return rootfs.dd_fails(self.node) is True
 
+    def writable(self, blocks):
+        """How many blocks of a disk of so many dd can write."""
+        fails = rootfs.dd_fails(self.node)
+        return blocks if isinstance(fails, bool) else min(
+            blocks, fails // diskimage.BLOCK)
+
 
 def creatediskimage(node, request):
     """See the module."""
@@ -193,6 +200,8 @@ def _create(job):
 
 
 def _capture(job, source, image):
+    if job.node.trouble.full:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     size = os.fstat(source.fileno()).st_size
     diskimage.write_header(image, size // diskimage.BLOCK, job.level)
     if not job.dd_fails():
@@ -238,7 +247,8 @@ def _deploy(job, image, blocks, level, disk):
                       % (there, blocks))
     with open(disk, 'r+b') as target:
         try:
-            diskimage.unpack(image, _Bounded(target, there), level)
+            diskimage.unpack(image, _Bounded(target, job.writable(there)),
+                             level)
         except (EOFError, OSError, zlib.error) as error:
             raise _Failed('Failed deploying disk image %s %s' % (name, error))
 
