@@ -94,12 +94,15 @@ def _swept(point, operation, cloud):
 def _landed(point, operation, cloud):
     if point.moment != 'late':
         return []
-    cloud.simulator.open_gate()
+    came = cloud.simulator.open_gate()
     cloud.truth.rest()
+    if came != 1:
+        return ['%d effects came late' % came]
     return invariants.broken(invariants.SAFETY, cloud)
 
 
 def _settled(point, operation, cloud):
+    cloud.simulator.forget_faults()
     cloud.let_leases_run_out()
     cloud.sweep()
     return invariants.broken(invariants.SETTLED, cloud)

@@ -14,6 +14,7 @@ input is a socket:
   it: -9 for one that was killed.
 """
 
+import gc
 import importlib
 import json
 import os
@@ -28,6 +29,7 @@ from tests.reliability import channels
 def main(name):
     side = importlib.import_module('tests.reliability.%s_side' % name)
     side.import_all()
+    _prepare()
     with socket.socket(fileno=os.dup(0)) as control:
         control.sendall(b'ready\n')
         while True:
@@ -36,6 +38,16 @@ def main(name):
                 return
             control.sendall(b'%d\n' % _obey(json.loads(text), files, control,
                                             side.Side))
+
+
+def _prepare():
+    """What each process would do first, the database's mappers above all."""
+    importlib.import_module('oslo_messaging._drivers.impl_fake')
+    importlib.import_module('sqlalchemy.dialects.sqlite')
+    importlib.import_module('sqlalchemy.orm').configure_mappers()
+    # pages that the collector does not touch stay shared
+    gc.collect()
+    gc.freeze()
 
 
 def _obey(message, files, control, make):

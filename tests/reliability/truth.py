@@ -111,12 +111,6 @@ class Truth:
         return [lun['lun'] for lun in self.luns()
                 if lun.get('state') in _BUSY]
 
-    def age(self):
-        for path in (self._ledger).glob('*/[!.]*'):
-            if path.parent.name in ('luns', 'fcp'):
-                path.write_text(re.sub('^lease=.+$', 'lease=1',
-                                       path.read_text(), flags=re.M))
-
     # disks
 
     def is_zero(self, lun):
