@@ -23,6 +23,8 @@ import threading
 import time
 
 ACQUIRE, RELEASE, LOOK = 'acquire', 'release', 'look'
+#: Needs a moment at which nobody holds the subject: a wipe of a LUN
+ALONE = 'alone'
 #: ``unknown`` is an answer that never came, or a process that was killed
 DONE, REFUSED, UNKNOWN = 'done', 'refused', 'unknown'
 
@@ -121,7 +123,7 @@ def holdings(events):
         chosen = acquired if event.effect == ACQUIRE else released
         counted = (event.outcome == DONE or event.effect == RELEASE
                    and event.outcome == UNKNOWN)
-        if event.effect == LOOK or not counted:
+        if event.effect not in (ACQUIRE, RELEASE) or not counted:
             continue
         for subject in event.subjects:
             chosen.setdefault((subject, event.owner), []).append(event)
@@ -144,15 +146,28 @@ def doubled(events):
             if one.owner != other.owner and other.begin < one.end]
 
 
+def disturbed(events):
+    """Holdings during which somebody was alone, each with that event."""
+    return [(holding, event) for holding in holdings(events)
+            for event in events
+            if event.effect == ALONE and event.outcome == DONE
+            and holding.subject in event.subjects
+            and holding.begin < event.begin and event.end < holding.end]
+
+
 def check(events):
     """Raise AssertionError that names each subject with two owners."""
-    wrong = doubled(events)
+    wrong = ['%s is held by %s since %.3f (%s) and by %s since %.3f (%s)'
+             % (one.subject, one.owner, one.begin, one.event.process,
+                other.owner, other.begin, other.event.process)
+             for one, other in doubled(events)]
+    wrong += ['%s is held by %s since %.3f (%s), and %s was done to it at '
+              '%.3f (%s)' % (one.subject, one.owner, one.begin,
+                             one.event.process, event.operation, event.end,
+                             event.process)
+              for one, event in disturbed(events)]
     if wrong:
-        raise AssertionError('\n'.join(
-            '%s is held by %s since %.3f (%s) and by %s since %.3f (%s)'
-            % (one.subject, one.owner, one.begin, one.event.process,
-               other.owner, other.begin, other.event.process)
-            for one, other in wrong))
+        raise AssertionError('\n'.join(wrong))
 
 
 def held(events, at=math.inf):

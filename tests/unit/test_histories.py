@@ -99,6 +99,19 @@ class CheckTest(testtools.TestCase):
         self.rejects(take('a', 0, 1), take('b', 2, 3), leave('b', 4, 5),
                      leave('a', 9, 10))
 
+    def test_alone_while_it_is_held(self):
+        alone = event(histories.ALONE, 'w', 3, 4)
+        self.rejects(take('a', 0, 1), alone)
+        self.rejects(take('a', 0, 1), leave('a', 5, 6), alone)
+
+    def test_alone_before_and_after(self):
+        self.passes(event(histories.ALONE, 'w', 0, 2), take('a', 1, 3),
+                    leave('a', 4, 6), event(histories.ALONE, 'w', 3.5, 5))
+
+    def test_what_was_refused_was_not_alone(self):
+        self.passes(take('a', 0, 1), event(histories.ALONE, 'w', 3, 4,
+                                           REFUSED))
+
     def test_what_is_held_at_last(self):
         self.assertEqual({LUN: 'b'}, histories.held(
             [take('a', 0, 1), leave('a', 2, 3), take('b', 4, 5)]))
