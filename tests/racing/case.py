@@ -30,6 +30,11 @@ def new():
     return str(uuid.uuid4())
 
 
+def _turned(things, by):
+    by %= len(things)
+    return things[by:] + things[:by]
+
+
 class RaceTestCase(testtools.TestCase):
     """self.racers race in self.simulator; what they did is checked.
 
@@ -121,6 +126,17 @@ class RaceTestCase(testtools.TestCase):
         self.assertNotIn(0, writers.counts.values(), writers.counts)
         self._written.update(writers.counts)
         return answers
+
+    def race_each(self, groups):
+        """As race(), in groups of as many jobs as there are processes.
+
+        The next group is dealt out from another process on.
+        """
+        jobs = [job for turn, group in enumerate(groups)
+                for job in _turned(group, turn)]
+        answers, count = self.race(jobs), len(groups[0])
+        return [_turned(answers[turn * count:][:count], -turn)
+                for turn in range(len(groups))]
 
     def all_done(self, jobs):
         """As race(), where nobody may fail; their results."""
