@@ -16,7 +16,7 @@ if __name__ == '__main__':
 from nova import conf  # noqa: E402
 from nova import context as nova_context  # noqa: E402
 from nova import exception  # noqa: E402
-from nova import objects  # noqa: E402
+from nova.objects import instance as instances  # noqa: E402
 from nova.virt import driver as virt_driver  # noqa: E402
 
 from nova_zvm_volume import opts  # noqa: E402
@@ -37,8 +37,8 @@ _REFUSALS = (exception.VolumeAttachFailed, exception.VolumeDetachFailed,
 
 def instance(uuid, number):
     """As Nova has it: its name is that of the guest."""
-    return objects.Instance(nova_context.get_admin_context(), id=number,
-                            uuid=uuid, system_metadata={})
+    return instances.Instance(nova_context.get_admin_context(), id=number,
+                              uuid=uuid, system_metadata={})
 
 
 def devices_of(info):
@@ -149,7 +149,6 @@ def _lpar(setup):
 
 def prepare(setup):
     """Configure Nova and load the driver."""
-    objects.register_all()
     opts.register(CONF)
     CONF([], project='nova', default_config_files=[])
     folder = pathlib.Path(setup['folder']) / setup['process']
