@@ -2,17 +2,14 @@
 """The simulator's own resources, /simulator/...: for tests alone."""
 
 import json
-import re
 import urllib.parse
 
+from xcat_simulator import editor
+from xcat_simulator import events
 from xcat_simulator import httpd
 from xcat_simulator import recording
 
 ROOT = '/simulator'
-
-
-class BadEvent(ValueError):
-    """An event that is none of those that the simulator knows."""
 
 
 class UnknownLpar(Exception):
@@ -22,9 +19,10 @@ class UnknownLpar(Exception):
 class Application:
     """Answers requests below /simulator; who may ask is others' affair."""
 
-    def __init__(self, world, journal):
+    def __init__(self, world, journal, faults):
         self._world = world
         self._journal = journal
+        self._faults = faults
 
     def __call__(self, request):
         name = request.path[len(ROOT):].strip('/')
@@ -36,6 +34,8 @@ class Application:
             return handler(self, request)
         except UnknownLpar:
             return httpd.Response.page(404)
+        except (ValueError, RecursionError) as e:
+            return httpd.Response.json({'error': str(e)}, 400)
 
     def _hosts(self, request):
         """The LPARs that a request is about: the one of ?lpar=, or all."""
@@ -74,11 +74,27 @@ class Application:
 
     def _event(self, request):
         hosts = self._hosts(request)
-        try:
-            apply_event(hosts, json.loads(
-                request.body, object_pairs_hook=recording.unique))
-        except (ValueError, RecursionError) as e:
-            return httpd.Response.json({'error': str(e)}, 400)
+        events.apply(hosts, _object(request))
+        return httpd.Response.json({})
+
+    def _fault(self, request):
+        return httpd.Response.json({'id': self._faults.add(_object(request))})
+
+    def _all_faults(self, request):
+        return httpd.Response.json(self._faults.shown())
+
+    def _no_faults(self, request):
+        return httpd.Response.json({'dropped': self._faults.clear()})
+
+    def _open_gate(self, request):
+        return httpd.Response.json({'ended': self._faults.open_gate()})
+
+    def _edit(self, request):
+        hosts = self._hosts(request)
+        if len(hosts) != 1:
+            raise editor.BadEdit('say which LPAR: ?lpar=')
+        edit = editor.begin(hosts[0], _object(request))
+        self._faults.later(edit.write, edit.seconds)
         return httpd.Response.json({})
 
 
@@ -88,7 +104,17 @@ RESOURCES = {
     ('GET', 'pools'): Application._pools,
     ('GET', 'world'): Application._state,
     ('POST', 'events'): Application._event,
+    ('POST', 'faults'): Application._fault,
+    ('GET', 'faults'): Application._all_faults,
+    ('DELETE', 'faults'): Application._no_faults,
+    ('POST', 'faults/gate'): Application._open_gate,
+    ('POST', 'editor'): Application._edit,
 }
+
+
+def _object(request):
+    """What the body says in JSON; no key may be there twice."""
+    return json.loads(request.body, object_pairs_hook=recording.unique)
 
 
 def _lpar_state(host):
@@ -115,44 +141,3 @@ def _lpar_state(host):
                             in sorted(guest.active_devices.items())},
             } for userid, guest in sorted(lpar.guests.items())},
         }
-
-
-def apply_event(hosts, event):
-    """Make something fail or work on these LPARs; BadEvent for what is none.
-
-    An event is a dict of one key. Nothing is done of one that is refused.
-    """
-    if not isinstance(event, dict) or len(event) != 1:
-        raise BadEvent('an event is a JSON object of one key')
-    (key, value), = event.items()
-    if key not in EVENTS:
-        raise BadEvent('unknown event; known: ' + ', '.join(sorted(EVENTS)))
-    pattern, rule, function = EVENTS[key]
-    if not isinstance(value, str) or not pattern.fullmatch(value):
-        raise BadEvent('%s is %s' % (key, rule))
-    for host in hosts:
-        function(host, value)
-
-
-def _zhcp(host, value):
-    host.zhcp_up = value == 'up'
-
-
-def _dd(host, value):
-    host.zhcp.linux.set_dd_fails(value == 'fails')
-
-
-def _smapi_fails(host, value):
-    name, code, reason, text = (value or ' 0 0 ').split(' ', 3)
-    host.lpar.smapi_fail(name, int(code), int(reason), text)
-
-
-# Key: what its value may be, as a pattern and in words, and what it does.
-EVENTS = {
-    'zhcp': (re.compile('up|down'), 'up or down', _zhcp),
-    'dd': (re.compile('fails|works'), 'fails or works', _dd),
-    'smapi_fails': (
-        re.compile(r'|[A-Z][A-Za-z0-9_]* [0-9]{1,5} [0-9]{1,5} .*',
-                   re.DOTALL),
-        'FUNCTION RC RS TEXT, or empty', _smapi_fails),
-}

@@ -123,6 +123,27 @@ class Simulator(fixtures.Fixture):
         query = {} if lpar is None else {'lpar': lpar}
         self._call('POST', 'events?' + urllib.parse.urlencode(query), event)
 
+    def fault(self, **rule):
+        """Set a rule of a fault, see POST /simulator/faults; its number."""
+        return self._call('POST', 'faults', rule)['id']
+
+    def faults(self):
+        """The rules, with how often each matched and fired."""
+        return self._call('GET', 'faults')
+
+    def forget_faults(self):
+        """Remove every rule; returns how many late effects were dropped."""
+        return self._call('DELETE', 'faults')['dropped']
+
+    def open_gate(self):
+        """Let what waits at the gate happen; how many effects ended."""
+        return self._call('POST', 'faults/gate')['ended']
+
+    def edit(self, lpar=None, **edit):
+        """Edit a pool file as an operator: see POST /simulator/editor."""
+        query = {} if lpar is None else {'lpar': lpar}
+        self._call('POST', 'editor?' + urllib.parse.urlencode(query), edit)
+
     def state(self):
         """The world as it is now: see GET /simulator/world."""
         return self._call('GET', 'world')

@@ -4,7 +4,8 @@
 One thread a connection: the TLS handshake happens there too, so that a
 client that connects and says nothing delays nobody. Connections are kept
 alive as Apache keeps them. An application is a callable that takes a Request
-and returns a Response; what it raises is logged and answered with 500.
+and returns a Response; what it raises is logged and answered with 500, but
+after HangUp the connection is closed without an answer.
 """
 
 import dataclasses
@@ -27,6 +28,10 @@ ERROR_PAGE = ('<!DOCTYPE HTML PUBLIC "-//IETF//DTD HTML 2.0//EN">\n'
               '</head><body>\n<h1>%(reason)s</h1>\n</body></html>\n')
 
 
+class HangUp(Exception):
+    """There is no answer: the client finds the connection closed."""
+
+
 @dataclasses.dataclass
 class Request:
     method: str
@@ -34,6 +39,8 @@ class Request:
     headers: object           # case does not matter: an email.message.Message
     body: bytes
     client: str               # the client's address
+    # Numbers of the rules of faults that fired for it.
+    faults: list = dataclasses.field(default_factory=list)
 
     @property
     def path(self):
@@ -79,6 +86,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
                           self.client_address[0])
         try:
             response = self.server.application(request)
+        except HangUp:
+            self.close_connection = True
+            return
         except Exception:
             self.server.report('%s %s' % (self.command, request.path))
             response = Response.page(500)

@@ -7,6 +7,7 @@ import threading
 import time
 import urllib.parse
 
+from xcat_simulator import httpd
 from xcat_simulator.mn import hop
 
 MASK = '***'
@@ -56,10 +57,13 @@ class Journal:
         self._entries = collections.deque(maxlen=MAX_ENTRIES)
         self._lock = threading.Lock()
 
-    def add(self, request, status, started, seconds, server='mn', hops=0):
+    def add(self, request, status, started, seconds, server='mn', hops=0,
+            late=False):
         """Note a finished request; `started` is seconds since the epoch.
 
+        status: None when the connection was closed without an answer.
         hops: ssh logins that the MN made for it.
+        late: it was executed after the client had been answered.
         """
         entry = {
             'server': server,
@@ -71,6 +75,10 @@ class Journal:
             'duration': round(seconds, 6),
             'hops': hops,
         }
+        if request.faults:
+            entry['fault'] = list(request.faults)
+        if late:
+            entry['late'] = True
         with self._lock:
             self._entries.append(entry)
 
@@ -82,7 +90,7 @@ class Journal:
         with self._lock:
             self._entries.clear()
 
-    def recording(self, application, server):
+    def recording(self, application, server, late=False):
         """The application, each of its requests noted here."""
         def recorded(request):
             started, clock = time.time(), time.monotonic()
@@ -91,8 +99,11 @@ class Journal:
                 response = application(request)
                 status = response.status
                 return response
+            except httpd.HangUp:
+                status = None
+                raise
             finally:
                 self.add(request, status, started,
                          time.monotonic() - clock, server,
-                         hop.count() - hops)
+                         hop.count() - hops, late)
         return recorded

@@ -13,6 +13,7 @@ import shutil
 from xcat_simulator import admin
 from xcat_simulator import certificates
 from xcat_simulator import connector
+from xcat_simulator import faults
 from xcat_simulator import httpd
 from xcat_simulator import journal
 from xcat_simulator.mn import daemon
@@ -86,6 +87,7 @@ class Simulator:
     def __init__(self, wanted, folder, port, address=LOOPBACK):
         self.password = None
         self._servers = []
+        self._faults = None
         self._folder = Folder(folder)
         self._world = None
         try:
@@ -106,9 +108,11 @@ class Simulator:
 
     def _open(self, port, address):
         self.journal = journal.Journal()
+        self._faults = faults.Faults(self.journal, ['mn'] + [
+            'connector ' + name for name in self._world.hosts])
         connectors = {
-            host: self.journal.recording(connector.Application(host),
-                                         'connector ' + host.name)
+            host: self._recording(connector.Application(host),
+                                  'connector ' + host.name)
             for host in self._world.hosts.values()
             if host.connector_port is not None}
         names = certificates.names_for(address)
@@ -130,10 +134,10 @@ class Simulator:
     def _application(self, connectors):
         """What answers on the MN's port: the first part of a path decides."""
         answering = {
-            wsapi.ROOT: self.journal.recording(
+            wsapi.ROOT: self._recording(
                 wsapi.Application(daemon.Daemon(self._world)), 'mn'),
-            admin.ROOT: self._guarded(admin.Application(self._world,
-                                                        self.journal))}
+            admin.ROOT: self._guarded(admin.Application(
+                self._world, self.journal, self._faults))}
         for host, application in connectors.items():
             if host.connector_port == spec.SAME:
                 answering.update(dict.fromkeys(
@@ -145,6 +149,11 @@ class Simulator:
                 return httpd.Response.page(404)
             return answering[top](request)
         return application
+
+    def _recording(self, application, server):
+        """The application with its faults, all that it is asked noted."""
+        return self.journal.recording(
+            self._faults.around(application, server), server)
 
     def _guarded(self, application):
         """The application, for this machine or with a user's credentials."""
@@ -173,6 +182,8 @@ class Simulator:
         """Stop serving and end everything that runs in the world."""
         for server in self._servers:
             server.stop()
+        if self._faults is not None:
+            self._faults.stop()
         if self._world is not None:
             self._world.stop()
         _remove(os.path.join(self._folder.path, READY))

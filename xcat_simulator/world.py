@@ -21,6 +21,7 @@ class Host:
         self.zhcp_node = spec.zhcp.node
         self.zhcp_hostname = spec.zhcp.hostname
         self.zhcp_up = True       # False: no ssh hop to it succeeds
+        self.pause = 0.0          # seconds between two ssh hops
         self.connector_port = spec.connector_port
         # User IDs that the Cloud Connector made and answers for.
         self.managed = {guest.userid for guest in spec.guests

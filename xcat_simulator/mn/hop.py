@@ -5,9 +5,11 @@ Each is a shell command that really runs in the node's folder. Nothing is
 held between two hops: as on the real MN, others come between.
 """
 
+import contextlib
 import dataclasses
 import re
 import threading
+import time
 
 from xcat_simulator.machine import model
 from xcat_simulator.mn import perl
@@ -23,7 +25,16 @@ ROOTED = re.compile(r'(?<![\w./*$-])/(?=(?:%s)/)' % FOLDERS)
 PROGRAM = re.compile(r'(?<![\w./*$-])/(?:usr/)?s?bin/(?=\w)')
 FAILED = re.compile('failed|error', re.IGNORECASE)
 
-_counted = threading.local()
+
+class _Thread(threading.local):
+    """The hops of the thread that answers a request."""
+
+    made = 0           # since the thread began
+    before = 0         # of them, those before this request
+    refused = ()       # numbers of those of `made` that are refused
+
+
+_here = _Thread()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,12 +52,39 @@ def failed(text):
 
 def count():
     """How many hops this thread has made so far."""
-    return getattr(_counted, 'hops', 0)
+    return _here.made
 
 
-def note(number):
-    """Count hops that are made otherwise than by this module."""
-    _counted.hops = count() + number
+@contextlib.contextmanager
+def request():
+    """What is done inside is one request: its hops count from one."""
+    outer, _here.before = _here.before, _here.made
+    try:
+        yield
+    finally:
+        _here.before = outer
+
+
+@contextlib.contextmanager
+def refusing(number):
+    """That hop of what is done inside is refused, as by sshd."""
+    outer, _here.refused = _here.refused, _here.refused + (
+        _here.made + number,)
+    try:
+        yield
+    finally:
+        _here.refused = outer
+
+
+def take(pause=0.0):
+    """Make a hop of this request; returns whether one is let in.
+
+    pause: seconds that pass since the hop before it, when there is one.
+    """
+    if pause and _here.made > _here.before:
+        time.sleep(pause)
+    _here.made += 1
+    return _here.made not in _here.refused
 
 
 def relative(command):
@@ -54,13 +92,13 @@ def relative(command):
     return PROGRAM.sub('', ROOTED.sub('', command))
 
 
-def ssh(linux, command):
+def ssh(linux, command, pause=0.0):
     """Run a command by ssh in a node; linux: None when not reached.
 
-    The command stands between double quotes in the MN's shell.
+    The command stands between double quotes in the MN's shell. `pause` is
+    that of take.
     """
-    note(1)
-    if linux is None:
+    if not take(pause) or linux is None:
         return Answer(NO_SSH, '')
     try:
         done = linux.run(relative(shell.in_double_quotes(command)))
@@ -84,11 +122,11 @@ class Hops:
     def run(self, command):
         """A command on the zHCP, as the user that the MN logs in as."""
         linux = self._host.zhcp.linux if self._host.reachable else None
-        return ssh(linux, '%s %s' % (self.sudo, command))
+        return ssh(linux, '%s %s' % (self.sudo, command), self._host.pause)
 
     def on(self, node, command):
         """A command on another node, by its name or its zHCP's."""
-        return ssh(self.world.ssh_target(node), command)
+        return ssh(self.world.ssh_target(node), command, self._host.pause)
 
     def smcli(self, arguments):
         return self.run('%s/smcli %s' % (BIN, arguments))

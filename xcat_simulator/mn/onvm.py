@@ -35,6 +35,7 @@ class Unreached:
     """The host of a node whose hcp names no zHCP."""
 
     reachable = False
+    pause = 0.0
 
     def __init__(self, hostname):
         self.zhcp_hostname = hostname

@@ -7,7 +7,7 @@ import fixtures
 import testtools
 
 from tests import worlds
-from xcat_simulator import admin
+from xcat_simulator import events
 from xcat_simulator.mn import commands
 from xcat_simulator.mn import daemon
 from xcat_simulator.mn import hop
@@ -54,7 +54,7 @@ class MNCase(testtools.TestCase):
         return self.texts('chvm', node, *words.split())
 
     def event(self, **event):
-        admin.apply_event(self.world.hosts.values(), event)
+        events.apply(self.world.hosts.values(), event)
 
     def pool(self, name, *lines):
         """Write a pool file of these lines."""

@@ -42,10 +42,11 @@ def xdsh(world, command):
     if not text.strip():
         return [reply.error('xdsh: there is no command to run')]
 
-    hop.note(HOPS * len(command.nodes))
+    # Counted here: hops belong to the thread that answers the request.
+    let_in = {node: _hops(world, node) for node in command.nodes}
 
     def run(node):
-        return _one(world, node, text, timeout)
+        return _one(world, node, text, timeout, let_in[node])
 
     if len(command.nodes) == 1:
         results = [run(command.nodes[0])]
@@ -64,9 +65,17 @@ def execcmdonvm(world, command):
     return []
 
 
-def _one(world, node, text, timeout):
+def _hops(world, node):
+    """Make the hops to a node; returns whether each was let in."""
+    pause = getattr(world.host_of(node), 'pause', 0.0)
+    return all([hop.take(pause) for _ in range(HOPS)])
+
+
+def _one(world, node, text, timeout, let_in):
     """The elements of one node, and whether it failed."""
     problem = reach.refusal(world, node)
+    if not (problem or let_in):
+        problem = reach.REFUSED % node
     if problem:
         return [_stderr(node, problem + '\n')], True
     text = re.sub(r';\Z', '', text.rstrip())
