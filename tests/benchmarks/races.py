@@ -5,11 +5,12 @@
 
 In each round 16 volumes are claimed, attached and detached, four at a time,
 each step while others write to the same pool file: two users of the MN
-reserve and release LUNs of theirs, one adds lines, and on the zHCP `sed -i`
-runs in a loop with PAUSE seconds between two edits.  A swap is lost when it
-was acknowledged and the line does not say so afterwards; it is found when a
-view tells of it.  Refused are swaps whose line did not stay as written: these
-are undone and told.
+reserve and release LUNs of theirs, one adds lines, on the zHCP `sed -i` runs
+in a loop with PAUSE seconds between two edits, and somebody has the file open
+in an editor and saves it after a while, again and again.  A swap is lost when
+it was acknowledged and the line does not say so afterwards; it is found when
+a view tells of it.  Refused are swaps whose line did not stay as written:
+these are undone and told.
 """
 
 import collections
@@ -33,6 +34,7 @@ from zvm_common import zhcp
 
 THREADS = 4
 GIB = model.Capacity.from_gib(1)
+_FIGURES = ('swaps', 'lost', 'found', 'refused', 'foreign', 'seconds')
 _ROW = '%-8s %7s %7s %7s %7s %9s %9s'
 
 
@@ -78,7 +80,8 @@ class Bench:
     def _race(self, name, volumes):
         """Those volumes whose swap was acknowledged."""
         step, begin = getattr(self, '_' + name), time.monotonic()
-        with foreign.Writers(self._simulator, pause=self._pause) as writers, \
+        with foreign.Writers(self._simulator, foreign.ALL,
+                             self._pause) as writers, \
                 concurrent.futures.ThreadPoolExecutor(THREADS) as pool:
             done = list(pool.map(lambda each: self._once(step, each),
                                  volumes))
@@ -103,17 +106,14 @@ class Bench:
 def main():
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 3
     pause = float(sys.argv[2]) if len(sys.argv) > 2 else foreign.PAUSE
+    print('%d rounds, %g s between two edits of sed' % (rounds, pause))
+    print(_ROW % ('step', *_FIGURES))
     with fixture.Simulator(world.race(guests=1)) as simulator:
         bench = Bench(simulator, pause)
         for _ in range(rounds):
             bench.round()
-    print('%d rounds, %g s between two edits of sed' % (rounds, pause))
-    print(_ROW % ('step', 'swaps', 'lost', 'found', 'refused', 'foreign',
-                  'seconds'))
     for name, of in bench.figures.items():
-        print(_ROW % (name, of['swaps'], of['lost'], of['found'],
-                      of['refused'], of['foreign'],
-                      '%.1f' % of['seconds']))
+        print(_ROW % (name, *('%d' % of[each] for each in _FIGURES)))
 
 
 if __name__ == '__main__':

@@ -86,12 +86,12 @@ class RaceTestCase(testtools.TestCase):
         self.truth.lay(self._text)
         self.everywhere('history', folder=str(self.histories))
         self.swaps = self.lost = 0
-        self._foreign = False
+        self._foreign = ()
         self._written = collections.Counter()
 
-    def among_foreign_writers(self):
+    def among_foreign_writers(self, who=foreign.COMMANDS):
         """From now on others write to the pool file during each race."""
-        self._foreign = True
+        self._foreign = who
 
     def lay_luns(self, count):
         """Only the first so many LUNs for volumes."""
@@ -121,7 +121,7 @@ class RaceTestCase(testtools.TestCase):
         """Do jobs at once, among foreign writers or not; their answers."""
         if not self._foreign:
             return self.racers.run(*jobs)
-        with foreign.Writers(self.simulator) as writers:
+        with foreign.Writers(self.simulator, self._foreign) as writers:
             answers = self.racers.run(*jobs)
         self.assertNotIn(0, writers.counts.values(), writers.counts)
         self._written.update(writers.counts)

@@ -20,6 +20,11 @@ _PORT = world.PORTS[-1]         # the MN finds a multipath line by its last
 #: Seconds between two edits on the zHCP.  Without any, each of our swaps finds
 #: the file changed since it read it, and is refused after ten seconds.
 PAUSE = 0.1
+#: Seconds for which an editor has the file open
+READING = 1
+#: Who edits by commands, and one more who takes time
+COMMANDS = ('reserve', 'reserve', 'add', 'sed')
+ALL = COMMANDS + ('save',)
 
 # until the file is away, and one line for each edit
 _LOOP = '''
@@ -35,12 +40,11 @@ done
 class Writers:
     """A context manager; they write from its begin to its end.
 
-    :param who: of reserve, add and sed, as many as there are
+    :param who: of reserve, add, sed and save, as many as there are
     :param pause: seconds between two edits on the zHCP
     """
 
-    def __init__(self, simulator, who=('reserve', 'reserve', 'add', 'sed'),
-                 pause=PAUSE):
+    def __init__(self, simulator, who=COMMANDS, pause=PAUSE):
         self._simulator = simulator
         self._truth = truth.Truth(simulator)
         self._who = who
@@ -69,13 +73,10 @@ class Writers:
     def _thread(self, name, steps):
         def run():
             try:
-                with mnuser.User(self._simulator.url,
-                                 self._simulator.ca_file) as user:
-                    for words in steps:
-                        if self._enough.is_set():
-                            break
-                        user.change(*words)
-                        self.counts[name] += 1
+                for _ in steps:
+                    self.counts[name] += 1
+                    if self._enough.is_set():
+                        break
             except BaseException as error:
                 self._problems.append(error)
         thread = threading.Thread(target=run)
@@ -87,14 +88,20 @@ class Writers:
 
     def _reserve(self, lun):
         """A user of the MN who reserves a LUN and releases it again."""
-        return self._thread('reserve', itertools.cycle([
+        return self._thread('reserve', self._commands(itertools.cycle([
             ('--reservezfcp', 'zpool1', 'reserved', 'lnx9', '0', '1M',
              _PORT, lun),
-            ('--releasezfcp', 'zpool1', _PORT, lun)]))
+            ('--releasezfcp', 'zpool1', _PORT, lun)])))
+
+    def _commands(self, commands):
+        with mnuser.User(self._simulator.url,
+                         self._simulator.ca_file) as user:
+            for words in commands:
+                yield user.change(*words)
 
     def _add(self, _lun):
         """A user of the MN who adds lines."""
-        return self._thread('add', self._lines())
+        return self._thread('add', self._commands(self._lines()))
 
     def _lines(self):
         for number in itertools.count():
@@ -102,6 +109,24 @@ class Writers:
             yield ('--addzfcp2pool', 'zpool1', 'used', _PORT, lun, '5G',
                    world.RANGE, 'lnx9')
             self.added.append(lun)
+
+    def _save(self, lun):
+        """An operator who opens the file in an editor, and saves it later.
+
+        What was written in between is lost.
+        """
+        return self._thread('save', self._sessions(lun))
+
+    def _sessions(self, lun):
+        new = self._truth.folder.parent / ('edited-%s' % lun)
+        for number in itertools.count():
+            text = self._truth.pool.read_text()
+            self._enough.wait(READING)
+            new.write_text(''.join(
+                '%s,tag%d\n' % (line.rpartition(',')[0], number)
+                if ',%s,' % lun in line else line + '\n'
+                for line in text.splitlines()))
+            yield new.rename(self._truth.pool)
 
     @contextlib.contextmanager
     def _sed(self, lun):

@@ -6,6 +6,7 @@ Two of them have native threads, two green ones.
 
 from tests.functional.cinder import harness
 from tests.racing import case
+from tests.racing import foreign
 from tests.racing import world
 
 CREATES = 20
@@ -33,8 +34,17 @@ class RacesTest(case.RaceTestCase):
         self.creates_on_20_luns()
 
     def test_20_creates_on_20_luns_among_foreign_writers(self):
-        self.among_foreign_writers()
+        # an editor among them, who has the file open for a while
+        self.among_foreign_writers(foreign.ALL)
         self.creates_on_20_luns()
+
+    def test_all_that_a_foreign_writer_costs_is_found(self):
+        before = self.truth.pool.read_text()
+        made = self.create(CREATES)
+        self.truth.pool.write_text(before)
+        self.among_foreign_writers()
+        self.assertEqual(set(made.values()), self.check_view())
+        self.check_nothing_is_left()
 
     def creates_on_20_luns(self):
         made = self.create(CREATES)
