@@ -38,6 +38,11 @@ _FIGURES = ('swaps', 'lost', 'found', 'refused', 'foreign', 'seconds')
 _ROW = '%-8s %7s %7s %7s %7s %9s %9s'
 
 
+def print_row(name, figures):
+    print(_ROW % (name, *('%d' % figures[each] for each in _FIGURES)),
+          flush=True)
+
+
 class Bench:
     """Rounds in a simulator; figures by step."""
 
@@ -88,11 +93,13 @@ class Bench:
         lost = self._truth.lost()
         found = {str(row.lun) for row in self._pool.view().luns
                  if row.drift and not row.claimable}
-        self.figures[name].update(
+        figures = collections.Counter(
             swaps=sum(done), lost=len(lost), found=len(lost & found),
             refused=len(done) - sum(done),
             foreign=sum(writers.counts.values()),
             seconds=time.monotonic() - begin)
+        print_row(name, figures)
+        self.figures[name].update(figures)
         return [each for each, ok in zip(volumes, done) if ok]
 
     def round(self):
@@ -112,8 +119,9 @@ def main():
         bench = Bench(simulator, pause)
         for _ in range(rounds):
             bench.round()
-    for name, of in bench.figures.items():
-        print(_ROW % (name, *('%d' % of[each] for each in _FIGURES)))
+    print('in all')
+    for name, figures in bench.figures.items():
+        print_row(name, figures)
 
 
 if __name__ == '__main__':

@@ -195,7 +195,7 @@ def sequential(steps):
 
 class PropertyTest(testtools.TestCase):
 
-    @settings(max_examples=300, deadline=None)
+    @settings(max_examples=100, deadline=None)
     @given(STEPS)
     def test_what_one_lock_serialised_passes(self, steps):
         events, owners = sequential(steps)
@@ -203,7 +203,7 @@ class PropertyTest(testtools.TestCase):
         for subject, owner in histories.held(events).items():
             self.assertEqual(owners[subject], owner)
 
-    @settings(max_examples=300, deadline=None)
+    @settings(max_examples=100, deadline=None)
     @given(STEPS, st.data())
     def test_a_second_owner_is_found(self, steps, data):
         events, _ = sequential(steps)
