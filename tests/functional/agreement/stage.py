@@ -8,7 +8,7 @@ import re
 import shutil
 import time
 
-from tests.functional.agreement import mnuser
+from tests import mnuser
 from tests import worlds
 from xcat_simulator import fixture
 from zvm_common import exceptions

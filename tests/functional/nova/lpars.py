@@ -54,13 +54,13 @@ class Lpar:
     here is what is tested.
     """
 
-    def __init__(self, lpars, name):
+    def __init__(self, lpars, name, zhcp_devices='3B0E;3C0E'):
         self._lpars = lpars
         self.name = name
         self.zhcp = zhcp.Zhcp(
             hypervisor.Hypervisor.find(lpars.session, name), 'cinder:test')
         self.pool = pool.Pool(self.zhcp, 'zpool' + name[-1],
-                              model.DeviceRanges.parse('3B0E;3C0E'))
+                              model.DeviceRanges.parse(zhcp_devices))
         self.devices = fcp.Devices(self.zhcp, model.DeviceRanges.parse(
             FCP_LIST))
 
@@ -73,9 +73,9 @@ class Lpar:
     def look(self, volume_id):
         return self.pool.look(volume_id)
 
-    def connection_info(self, volume_id):
+    def connection_info(self, volume_id, lun=None):
         """What Cinder's initialize_connection returns."""
-        lun = self.look(volume_id)
+        lun = lun or self.look(volume_id)
         ports = [str(port) for port in lun.wwpns]
         return {
             'driver_volume_type': 'fibre_channel',

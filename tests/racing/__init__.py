@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Races: processes, foreign writers, and the truth afterwards."""
