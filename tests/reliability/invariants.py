@@ -200,7 +200,7 @@ def luns_are_at_rest(view):
 
 def lines_agree(view):
     for lun in view.luns:
-        line = view.lines[lun['lun']]
+        line = view.lines.get(lun['lun'], ['not there'])
         status = _STATUS.get(lun.get('state'), 'reserved')
         if line[0] != status:
             yield 'the line of LUN %s is %s, its record %s' % (

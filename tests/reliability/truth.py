@@ -96,8 +96,9 @@ class Truth:
 
     def lines(self):
         """The pool's lines by LUN, as lists of columns."""
-        text = (self._zhcp / 'var/opt/zhcp/zfcp' / (POOL + '.conf'))
-        rows = [line.split(',') for line in text.read_text().splitlines()]
+        path = self._zhcp / 'var/opt/zhcp/zfcp' / (POOL + '.conf')
+        text = path.read_text() if path.exists() else ''
+        rows = [line.split(',') for line in text.splitlines()]
         return {row[2]: row for row in rows if not row[0].startswith('#')}
 
     def rest(self, seconds=60):
@@ -110,6 +111,11 @@ class Truth:
         """LUNs that a job is about to change."""
         return [lun['lun'] for lun in self.luns()
                 if lun.get('state') in _BUSY]
+
+    def delete_pool(self):
+        """The pool's file vanishes."""
+        (self._zhcp / 'var/opt/zhcp/zfcp' / (POOL + '.conf')).unlink(
+            missing_ok=True)
 
     # disks
 

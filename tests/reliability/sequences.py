@@ -1,0 +1,316 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Sequences that nobody thought of: users, deaths, faults, foreign hands.
+
+A hypothesis state machine over a :class:`tests.reliability.cloud.Cloud`: the
+real managers of Cinder and Nova in processes of their own.  What users do may
+fail while something is broken on purpose; what must hold after each step are
+the rules of the module invariants.  A story that it has found becomes a test
+of its own in ``test_stories``.
+"""
+
+import collections
+import contextlib
+import pathlib
+import urllib.parse
+
+from hypothesis import stateful
+from hypothesis import strategies as st
+import requests
+
+from tests.reliability import cloud as clouds
+from tests.reliability import invariants
+from tests.reliability import kill
+from tests.reliability import operations
+from tests.reliability import processes
+from tests.reliability import truth
+
+MOST_VOLUMES = 3
+MOST_SERVERS = 2
+# More than the requests on which a fault acts.
+_PATIENCE = 9
+_PLACES = st.integers(0, 5)
+# Where the process that does it dies; None: it lives.
+_DEATHS = st.one_of(st.none(), st.tuples(st.integers(1, 7),
+                                         st.sampled_from(kill.MOMENTS)))
+# What is wrong while a user does something.
+_FAULTS = {
+    'answers lost': {'answer_lost': True},
+    'requests lost': {'lost': True},
+    'garbled': {'garbled': True},
+    'truncated': {'truncated': True},
+    'a page': {'html': 502},
+    'xcatd down': {'status': 503},
+    'a hop refused': {'hop': 2},
+}
+_SMAPI = ('Image_Device_Dedicate', 'Image_Device_Dedicate_DM',
+          'Image_Device_Undedicate', 'Image_Device_Undedicate_DM')
+_SIDES = {'create': 'cinder', 'delete': 'cinder'}
+
+
+class Story(AssertionError):
+    """An invariant is broken."""
+
+
+class Stage(contextlib.ExitStack):
+    """Gives each sequence an empty cloud: the one before, if that is whole.
+
+    :param parents: cloud.Parents, entered
+    :param folder: for the clouds
+    """
+
+    def __init__(self, parents, folder):
+        super().__init__()
+        self._parents = parents
+        self._folder = pathlib.Path(folder)
+        self._number = 0
+        self._cloud = None
+        self.is_whole = False
+        #: sequences, steps, deaths, faults, refused
+        self.counts = collections.Counter()
+
+    def take(self):
+        if not self.is_whole:
+            self.close()
+            self._number += 1
+            self._cloud = self.enter_context(clouds.Cloud(
+                self._parents, self._folder / str(self._number)))
+        self.is_whole = False
+        return self._cloud
+
+
+class Machine(stateful.RuleBasedStateMachine):
+    """Each sequence leaves its cloud empty, or it is not used again."""
+
+    stage = None
+
+    def __init__(self):
+        super().__init__()
+        self.cloud = self.stage.take()
+
+    # what there is
+
+    def volumes(self, *states):
+        return [each['id'] for each in self.cloud.records()['volumes']
+                if each['status'] in states]
+
+    def servers(self):
+        return [each['uuid'] for each in self.cloud.records()['servers']]
+
+    def attached(self):
+        return [(each['server'], each['volume'])
+                for each in self.cloud.records()['mappings']]
+
+    def count(self, what):
+        self.stage.counts[what] += 1
+
+    def hold(self, rules):
+        broken = invariants.broken(rules, self.cloud)
+        if broken:
+            raise Story('\n'.join(broken))
+
+    def do(self, call, death, args, deleted=None):
+        """A user's deed, perhaps its process's last.
+
+        :param deleted: volume whose data are not promised any more
+        """
+        self.count('steps')
+        side = _SIDES.get(call, 'nova')
+        if deleted:
+            self.cloud.written.pop(deleted, None)
+        if death is None:
+            self.attempt(side, call, args)
+        else:
+            self.die(side, call, death, args)
+        self.cloud.truth.rest()
+        self.hold(invariants.SAFETY)
+        self.recover()
+
+    def recover(self):
+        """As users do: again and again while something is broken."""
+        for _ in range(_PATIENCE):
+            try:
+                operations.recover(self.cloud)
+                break
+            except (processes.SideError, clouds.Unexpected):
+                self.count('refused')
+        self.hold(invariants.SAFETY)
+
+    def attempt(self, side, call, args):
+        try:
+            self.cloud.ask(side, call, **args)
+        except processes.SideError:
+            self.count('refused')
+
+    def die(self, side, call, death, args):
+        try:
+            ended = self.cloud.killed(side, call, *death, **args)
+        except processes.SideError:
+            ended = None        # refused before that request
+        if ended is None:
+            self.cloud.ask(side, 'arm')
+            return
+        self.count('deaths')
+        self.cloud.restart(side)
+        self.hold(invariants.SAFETY)
+
+    def keep(self, volume):
+        """The tenant writes on a volume that is whole."""
+        if volume in self.volumes('available'):
+            self.cloud.write(volume)
+
+    # users
+
+    @stateful.precondition(lambda self: len(self.volumes(
+        'available', 'in-use')) < MOST_VOLUMES)
+    @stateful.rule(death=_DEATHS)
+    def create(self, death):
+        volume = self.cloud.ask('cinder', 'order', gib=1)
+        self.count('steps')
+        if death is None:
+            self.attempt('cinder', 'create', {'volume': volume})
+        else:
+            self.die('cinder', 'create', death, {'volume': volume})
+        self.cloud.truth.rest()
+        self.hold(invariants.SAFETY)
+        self.keep(volume)
+        self.recover()
+
+    @stateful.precondition(lambda self: self.volumes('available'))
+    @stateful.rule(death=_DEATHS, place=_PLACES)
+    def delete(self, death, place):
+        found = self.volumes('available')
+        volume = found[place % len(found)]
+        self.do('delete', death, {'volume': volume}, deleted=volume)
+
+    @stateful.precondition(lambda self: len(self.servers()) < MOST_SERVERS)
+    @stateful.rule(death=_DEATHS, count=st.integers(0, 1))
+    def boot(self, death, count):
+        chosen = self.volumes('available')[:count]
+        server = self.cloud.ask('nova', 'new_server', volumes=chosen)
+        self.do('build', death, {'server': server['uuid']})
+
+    @stateful.precondition(lambda self: self.servers() and self.volumes(
+        'available'))
+    @stateful.rule(death=_DEATHS, place=_PLACES)
+    def attach(self, death, place):
+        servers, found = self.servers(), self.volumes('available')
+        args = {'server': servers[place % len(servers)],
+                'volume': found[place % len(found)]}
+        self.cloud.ask('nova', 'reserve', **args)
+        self.do('attach', death, args)
+
+    @stateful.precondition(lambda self: self.attached())
+    @stateful.rule(death=_DEATHS, place=_PLACES)
+    def detach(self, death, place):
+        found = self.attached()
+        server, volume = found[place % len(found)]
+        self.do('detach', death, {'server': server, 'volume': volume})
+
+    @stateful.precondition(lambda self: self.servers())
+    @stateful.rule(death=_DEATHS, place=_PLACES)
+    def destroy(self, death, place):
+        found = self.servers()
+        self.do('destroy', death, {'server': found[place % len(found)]})
+
+    # what breaks
+
+    @stateful.rule(fault=st.sampled_from(sorted(_FAULTS)),
+                   nth=st.integers(1, 4), times=st.integers(1, 4))
+    def fault(self, fault, nth, times):
+        """The next requests of whoever asks."""
+        self.count('faults')
+        self.cloud.simulator.fault(server='mn', path='/dsh', nth=nth,
+                                   times=times, **_FAULTS[fault])
+
+    @stateful.rule(function=st.sampled_from(_SMAPI), place=_PLACES)
+    def attach_while_smapi_fails(self, function, place):
+        servers, found = self.servers(), self.volumes('available')
+        if not servers or not found:
+            return
+        self.count('faults')
+        self.cloud.simulator.event(
+            smapi_fails=function + ' 204 8 by intention')
+        try:
+            self.attach(None, place)
+        finally:
+            self.cloud.simulator.event(smapi_fails='')
+
+    @stateful.rule()
+    def reboot_the_zhcp(self):
+        self.count('faults')
+        self.cloud.simulator.event(zhcp='reboot')
+        self.cloud.sweep()
+        self.hold(invariants.SAFETY)
+
+    # foreign hands
+
+    @stateful.rule(place=_PLACES)
+    def release_a_line(self, place):
+        """A user of the MN frees whatever it is."""
+        self.count('faults')
+        lines = sorted(self.cloud.truth.lines())
+        if not lines:
+            return
+        line = self.cloud.truth.lines()[lines[place % len(lines)]]
+        self.change('--releasezfcp %s %s %s' % (truth.POOL, line[1],
+                                                line[2]))
+        self.hold(invariants.SAFETY)
+
+    @stateful.rule()
+    def delete_the_pool_file(self):
+        """As --zfcppoolnames does when its one hop fails."""
+        self.count('faults')
+        self.cloud.truth.delete_pool()
+
+    def change(self, words):
+        simulator = self.cloud.simulator
+        answer = requests.put(
+            '%s/xcatws/hypervisor/%s?%s' % (
+                simulator.url, truth.LPAR,
+                urllib.parse.urlencode({'format': 'json'})),
+            json=[words], verify=simulator.ca_file, timeout=60,
+            headers={'userName': 'admin', 'password': 'secret'})
+        answer.raise_for_status()
+
+    # time
+
+    @stateful.rule()
+    def late_effects_come(self):
+        """Whatever was sent and not done yet."""
+        self.cloud.simulator.open_gate()
+        self.cloud.truth.rest()
+        self.hold(invariants.SAFETY)
+
+    @stateful.rule()
+    def time_passes(self):
+        self.count('steps')
+        self.end_faults()
+        self.cloud.simulator.open_gate()
+        self.cloud.let_leases_run_out()
+        self.cloud.sweep()
+        self.recover()
+        self.cloud.sweep()
+        self.hold(invariants.SETTLED)
+
+    def end_faults(self):
+        """What waits to be done is done before."""
+        self.cloud.simulator.open_gate()
+        self.cloud.simulator.forget_faults()
+
+    def teardown(self):
+        """The users delete all, and nothing is left."""
+        self.count('sequences')
+        self.time_passes()
+        self.cloud.clear()
+        self.cloud.let_leases_run_out()
+        self.cloud.sweep()
+        self.hold(invariants.GONE)
+        self.stage.is_whole = True
+
+
+def run(stage, settings):
+    """Run sequences on a :class:`Stage`; raises what one has found."""
+    class Here(Machine):
+        pass
+    Here.stage = stage
+    stateful.run_state_machine_as_test(Here, settings=settings)
