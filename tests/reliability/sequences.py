@@ -8,11 +8,18 @@ the rules of the module invariants.  A story that it has found becomes a test
 of its own in ``test_stories``.
 """
 
+import argparse
 import collections
 import contextlib
+import json
 import pathlib
+import sys
+import tempfile
+import time
+import traceback
 import urllib.parse
 
+import hypothesis
 from hypothesis import stateful
 from hypothesis import strategies as st
 import requests
@@ -314,3 +321,49 @@ def run(stage, settings):
         pass
     Here.stage = stage
     stateful.run_state_machine_as_test(Here, settings=settings)
+
+
+def settings(many, steps, known=False):
+    """Hypothesis's settings.
+
+    :param many: sequences
+    :param steps: of each, at most
+    :param known: the same sequences each time; what fails is not shrunk
+    """
+    phases = (hypothesis.Phase.explicit, hypothesis.Phase.generate)
+    return hypothesis.settings(
+        max_examples=many, stateful_step_count=steps, deadline=None,
+        derandomize=known, database=None,
+        phases=phases if known else phases + (hypothesis.Phase.shrink,),
+        suppress_health_check=list(hypothesis.HealthCheck))
+
+
+def _arguments():
+    parser = argparse.ArgumentParser(
+        description='Draw new sequences and shrink what fails.')
+    parser.add_argument('--sequences', type=int, default=100)
+    parser.add_argument('--steps', type=int, default=20,
+                        help='of each sequence, at most')
+    return parser.parse_args()
+
+
+def main():
+    """Prints its figures as one JSON object; 1 when something was found."""
+    arguments = _arguments()
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix='zvm-sequences-') as folder, \
+            clouds.Parents(folder) as parents, \
+            Stage(parents, folder) as stage:
+        try:
+            run(stage, settings(arguments.sequences, arguments.steps))
+            found = 0
+        except Exception:
+            traceback.print_exc()
+            found = 1
+        print(json.dumps(dict(stage.counts, found=found, seconds=round(
+            time.monotonic() - began))))
+    return found
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -43,11 +43,11 @@ def _demo(arguments):
         raise
 
 
-def _crashpoints(arguments):
+def _program(arguments):
     words.stream = sys.stderr
     bench = environments.Bench(ROOT)
     with bench.ready(environments.NAMES):
-        return parts.crashpoints(bench, arguments.rest)
+        return parts.program(bench, arguments.program, arguments.rest)
 
 
 def _stestr(arguments):
@@ -79,7 +79,9 @@ def _parser():
     demo.set_defaults(call=_demo)
     crash = commands.add_parser('crashpoints', prog='tools/crashpoints',
                                 add_help=False)
-    crash.set_defaults(call=_crashpoints)
+    crash.set_defaults(call=_program, program='crashpoints')
+    soak = commands.add_parser('soak', add_help=False)
+    soak.set_defaults(call=_program, program='sequences')
     stestr = commands.add_parser(
         'stestr', help="run one part's tests with this Python (tox)")
     stestr.add_argument('part', help='such as unit-main or conformance')
@@ -95,7 +97,7 @@ def _parser():
 
 def main(argv):
     arguments, rest = _parser().parse_known_args(argv)
-    if rest and arguments.call not in (_demo, _crashpoints, _stestr):
+    if rest and arguments.call not in (_demo, _program, _stestr):
         _parser().error('unknown arguments: %s' % ' '.join(rest))
     arguments.rest = rest
     try:

@@ -51,11 +51,11 @@ def _reliability(bench, regex):
     return suites.run(suite, regex)
 
 
-def crashpoints(bench, arguments):
-    """Runs the crash points as a program; its exit status."""
-    suite = suites.Suite(bench.root, 'reliability', 'crashpoints',
+def program(bench, name, arguments):
+    """Runs a module of tests.reliability as a program; its exit status."""
+    suite = suites.Suite(bench.root, 'reliability', name,
                          bench.all['main'].python, _pythons(bench))
-    return suite.run_module('tests.reliability.crashpoints', arguments)
+    return suite.run_module('tests.reliability.' + name, arguments)
 
 
 def _lint(bench, regex):
