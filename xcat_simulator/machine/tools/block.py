@@ -13,6 +13,8 @@ _libc = ctypes.CDLL(None, use_errno=True)
 _QUERIES = {'--getss': 512, '--getpbsz': 512, '--getbsz': 4096,
             '--getioopt': 512, '--getro': 0, '--getra': 256,
             '--getdiscardzeroes': 0, '--getalignoff': 0, '--getmaxsect': 2560}
+_NOT_ZEROED = ('blkdiscard: %s: BLKZEROOUT ioctl failed: '
+               'Input/output error\n')
 _ACTIONS = ('--flushbufs', '--rereadpt', '--setro', '--setrw')
 
 
@@ -76,13 +78,10 @@ def blkdiscard(node, request):
         raise usage.Usage('%s: offset is greater than device size'
                           % names[0])
     end = min(offset + length, size)
-    bad = node.trouble.discard
-    _punch(path, offset, max(0, min(end, end if bad is None else bad)
-                             - offset))
-    if bad is not None and end > bad:
-        return 1, '', ('blkdiscard: %s: BLKZEROOUT ioctl failed: '
-                       'Input/output error\n' % names[0])
-    return 0, '', ''
+    good = end if node.trouble.discard is None else min(
+        end, node.trouble.discard)
+    _punch(path, offset, max(0, good - offset))
+    return (0, '', '') if good == end else (1, '', _NOT_ZEROED % names[0])
 
 
 def _punch(path, offset, length):
