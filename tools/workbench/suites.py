@@ -21,7 +21,7 @@ KINDS = ('unit', 'functional', 'conformance')
 OPENSTACK = ('cinder', 'nova')
 WORKERS = '2'
 # Seconds; a suite that takes longer hangs.
-LIMIT = 900
+LIMIT = 1800
 
 _here = pathlib.Path(__file__).resolve().parent
 
