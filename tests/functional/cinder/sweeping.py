@@ -11,8 +11,9 @@ BATCHES = []
 
 def _batches_of_two():
     """Cinder's whole list in many queries, each noted."""
-    from cinder_zvm import records
     from cinder import objects
+
+    from cinder_zvm import records
     really = objects.VolumeList.get_all.__func__
     records._BATCH = 2
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The ledger beside Cinder's records: what a sweep does, and what it leaves."""
+"""The ledger beside Cinder's records: what a sweep does and leaves."""
 
 import types
 
