@@ -19,7 +19,7 @@ _PORT = world.PORTS[-1]         # the MN finds a multipath line by its last
 
 #: Seconds between two edits on the zHCP.  Without any, each of our swaps finds
 #: the file changed since it read it, and is refused after ten seconds.
-PAUSE = 0.1
+PAUSE = 0.3
 #: Seconds for which an editor has the file open
 READING = 1
 #: Who edits by commands, and one more who takes time

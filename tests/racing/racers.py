@@ -22,8 +22,14 @@ import fixtures
 # Links are not resolved: the packages shall come from where this process has
 # them from, not from the sources beside the tests.
 _TOP = pathlib.Path(__file__).parents[2]
+#: In refusals of a swap that foreign writers, or the wait for them, starved
+STARVED = ('does not stay as written', "the ledger's lock")
 #: Seconds for a start, and for one line of jobs
 LIMIT = 240
+
+
+def is_starved(text):
+    return any(words in text for words in STARVED)
 
 
 class Racer:

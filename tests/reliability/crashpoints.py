@@ -215,13 +215,24 @@ class Run:
         return dict(found, left=self.left) if self.left else found
 
 
-def run(names=None, sabotaged=False, workers=2, told=lambda point: None):
-    """The object that --json prints."""
+def run(parents, folder, names=None, sabotaged=False, workers=2,
+        told=lambda point: None):
+    """The object that --json prints.
+
+    :param parents: cloud.Parents, entered
+    :param folder: an empty one
+    """
+    made = Run(parents, folder, names, sabotaged, told)
+    made.run(workers)
+    return made.result()
+
+
+@contextlib.contextmanager
+def started():
+    """The parents of all processes, and a folder for what they keep."""
     with tempfile.TemporaryDirectory(prefix='zvm-crashpoints-') as folder, \
             clouds.Parents(folder) as parents:
-        made = Run(parents, folder, names, sabotaged, told)
-        made.run(workers)
-        return made.result()
+        yield parents, pathlib.Path(folder)
 
 
 def _arguments():
@@ -255,8 +266,9 @@ def main():
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit(1))
     began = time.monotonic()
-    found = run(arguments.operation, arguments.sabotage, arguments.workers,
-                _tell)
+    with started() as (parents, folder):
+        found = run(parents, folder, arguments.operation, arguments.sabotage,
+                    arguments.workers, _tell)
     if arguments.json:
         print(json.dumps(found))
     else:

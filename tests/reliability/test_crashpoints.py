@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """No crash leaves anything wrong; without sweeps one does."""
 
+import contextlib
+
 import testtools
 
 from tests.reliability import crashpoints
@@ -13,8 +15,16 @@ _SABOTAGED = ('attach_first',)
 
 class CrashPointsTest(testtools.TestCase):
 
+    @classmethod
+    def setUpClass(cls):
+        """Starting the parents costs as much as ten points."""
+        super().setUpClass()
+        stack = contextlib.ExitStack()
+        cls.addClassCleanup(stack.close)
+        cls.parents, cls.folder = stack.enter_context(crashpoints.started())
+
     def test_nothing_is_wrong_after_any_crash(self):
-        found = crashpoints.run()
+        found = crashpoints.run(self.parents, self.folder / 'all')
         self.assertEqual(
             ([], []), (found.get('left', []), [
                 point for point in found['list'] if not point['ok']]))
@@ -25,6 +35,7 @@ class CrashPointsTest(testtools.TestCase):
         self.assertEqual({-9}, {point['exit'] for point in found['list']})
 
     def test_sabotage_is_found(self):
-        found = crashpoints.run(_SABOTAGED, sabotaged=True)
+        found = crashpoints.run(self.parents, self.folder / 'sabotaged',
+                                _SABOTAGED, sabotaged=True)
         self.assertGreater(found['broken'], 0)
         self.assertEqual({-9}, {point['exit'] for point in found['list']})

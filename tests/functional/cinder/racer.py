@@ -25,7 +25,6 @@ class Operations:
 
     def __init__(self, cinder, process):
         from cinder import exception
-        from zvm_common import exceptions
         from zvm_common import fcp
         self._driver = cinder.managers[BACKEND].driver
         backend = self._driver._backend
@@ -33,8 +32,8 @@ class Operations:
             backend.zhcp, backend.settings.fcp_list, compute=process)
         self._process = process
         self._request = fcp.AttachRequest
-        self._refusals = (exceptions.Refused, exception.VolumeIsBusy,
-                          exception.VolumeBackendAPIException)
+        # nothing was changed; of other errors it is not known
+        self._refusals = (exception.VolumeIsBusy,)
         self._history = None
 
     def history(self, folder):

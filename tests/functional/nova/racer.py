@@ -30,9 +30,10 @@ from zvm_common.xcat import session  # noqa: E402
 
 CONF = conf.CONF
 DRIVER = 'nova_zvm_volume.virt.zvm.driver'
-_REFUSALS = (exception.VolumeAttachFailed, exception.VolumeDetachFailed,
-             exception.DeviceDetachFailed, exception.DiskNotFound,
-             exceptions.Refused)
+# Nothing was changed; of other errors it is not known.
+_REFUSALS = (exception.DeviceDetachFailed, exception.DiskNotFound,
+             exceptions.LunBusy, exceptions.StaleGeneration,
+             exceptions.VolumeUnknown)
 
 
 def instance(uuid, number):
@@ -122,9 +123,10 @@ class Operations:
         for left in reversed(range(tries)):
             try:
                 return getattr(self, name)(**arguments)
-            except _REFUSALS as error:
+            except (exception.VolumeAttachFailed, *_REFUSALS) as error:
                 # nobody can attach or delete what is gone
-                if not left or isinstance(error, exceptions.VolumeUnknown):
+                if (not left or isinstance(error, exceptions.VolumeUnknown)
+                        or racers.is_starved(str(error))):
                     raise
 
     def force_detach(self, volume):
