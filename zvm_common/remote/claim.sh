@@ -38,6 +38,7 @@ carry a volume's stamp and have no record: the ledger is missing or old")"
     r_volume=$2 r_role=current r_op=$OP r_before=free r_pool=$1 r_scope=$5
     r_wwpns=$(field wwpns "$chosen") r_lun=$(field lun "$chosen")
     r_gen=$((${r_gen:-0} + 1)) r_jobfcp=$7 r_why='' r_phase=create r_was=''
+    r_freed=''
     lease_lun
     r_state=ours
     [ "$r_clean" = yes ] || [ "$6" = trust ] || r_state=preparing
@@ -248,6 +249,8 @@ free_again() {
 }
 
 forget_owner() {
+    # a foreign writer may bring this volume's line back
+    r_freed=$r_volume
     r_volume='' r_state=free r_op='' r_before='' r_guest='' r_node=''
     r_instance='' r_attachment='' r_host='' r_fcp='' r_phase='' r_scope=''
     r_lease='' r_boot=''

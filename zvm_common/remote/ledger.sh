@@ -4,8 +4,8 @@
 # The ledger on the zHCP: one lock, one record per LUN, one per FCP device.
 
 LUN_KEYS="volume role state op gen before guest node instance attachment host \
-fcp wwid bytes clean scope pool wwpns lun jobfcp phase was last why lease \
-boot"
+fcp wwid bytes clean scope pool wwpns lun jobfcp phase was last freed why \
+lease boot"
 FCP_KEYS="device state guest node instance volumes byus chpid wwpn npiv lease \
 boot scope why"
 LUNS=$BASE/luns

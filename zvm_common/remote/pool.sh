@@ -112,6 +112,11 @@ merge() { # merge POOL
                 if (c[1] != want) drift = plain(c[1])
                 else if (st != "freeing" && c[6] != owner) drift = "owner"
             } else if (c[1] == "free") st = "free"
+            else if (known(k, "freed") != "" && c[1] == "reserved" &&
+                     c[6] == stamp(known(k, "freed"))) {
+                # as it was before it was freed: an edit from before that
+                st = "free"; drift = plain(c[1])
+            }
             else st = stamped ? "lost" : "foreign"
             dup = (lines[l] > 1 && (l in unsure)) ? 1 : ""
             printf "lun=%s wwpns=%s size=%s bytes=%s range=%s status=%s ",

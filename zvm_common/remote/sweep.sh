@@ -14,19 +14,33 @@ verb_sweep() {
     mended=''
     # shellcheck disable=SC2013 # names of records hold no blanks
     for f in $(grep -l -F -x "pool=$1" "$LUNS"/*-* 2>/dev/null); do
-        load_lun "$f" && [ "$r_scope" = "$2" ] || continue
-        mend_lun
+        load_lun "$f" || continue
+        if [ "$r_state" = free ]; then
+            mend_free
+        elif [ "$r_scope" = "$2" ]; then
+            mend_lun
+        fi
     done
     rows=$(merge "$1")
     notes="$notes mended=$mended boot=$(boot_id)"
     tell_rows "$1"
 }
 
+# The line of a LUN that nobody has, brought back by an edit from before
+mend_free() {
+    [ -n "$r_freed" ] || return 0
+    p_file=$POOLS/$r_pool.conf
+    line_wanted
+    l_owner=$(stamp "$r_freed")
+    line_awk 'mine() && $1 == "reserved" && $6 == ow { n++ }
+        END { exit n != 1 }' "$p_file" || return 0
+    settle && mended=$(set_add "$mended" "$r_lun")
+}
+
 # A wipe is begun again when its job has died; what became of a LUN whose line
 # could not be freed after its wipe nobody knows
 mend_lun() {
     case $r_state in
-        free) return ;;
         freeing)
             r_clean=no
             try_free && mended=$(set_add "$mended" "$r_lun")

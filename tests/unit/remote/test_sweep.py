@@ -176,6 +176,34 @@ class LineTest(Base):
         self.assertEqual(['used'], [each.drift for each in view.luns
                                     if each.volume_id])
 
+    def test_a_line_that_an_old_edit_brings_back_stops_nothing(self):
+        lun = self.claim()
+        name = LEDGER + 'luns/%s-%s' % (local.PORT, lun.lun)
+        before = self.node.pool_text()
+        self.node.write(name, self.node.read(name).replace('state=ours',
+                                                           'state=freeing'))
+        self.assertIsNone(self.pool.wait(lun.volume_id, 1))
+        self.node.write(POOL, before)
+        self.pool.check()
+        seen, = [each for each in self.pool.view().luns
+                 if each.lun == lun.lun]
+        self.assertEqual(('free', 'reserved'), (seen.state, seen.drift))
+        self.assertEqual((str(lun.lun),), self.other_scope().sweep().mended)
+        self.assertEqual('free', self.line_of(lun)[0])
+        self.node.write(POOL, before)
+        self.assertEqual(lun.lun, self.claim().lun)
+
+    def test_another_stamp_on_a_free_lun_still_tells_of_a_lost_ledger(self):
+        lun = self.claim()
+        name = LEDGER + 'luns/%s-%s' % (local.PORT, lun.lun)
+        before = self.node.pool_text()
+        self.node.write(name, self.node.read(name).replace('state=ours',
+                                                           'state=freeing'))
+        self.pool.wait(lun.volume_id, 1)
+        self.node.write(POOL, before.replace(
+            base.stamp(lun.volume_id), base.stamp(base.new())))
+        self.assertRaises(exceptions.LedgerDamaged, self.claim)
+
     def test_a_line_that_is_gone_comes_back(self):
         lun = self.claim()
         self.pool.view()
