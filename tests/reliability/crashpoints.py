@@ -2,7 +2,7 @@
 """Every operation, killed at each request and moment, and what is then so.
 
     python -m tests.reliability.crashpoints [--json] [--sabotage]
-        [--operation NAME]... [--workers 2]
+        [--operation NAME]... [--moment NAME]... [--workers 2]
 
 A point is broken when an invariant is: after the restarted service has swept,
 after a late effect has come, after leases have run out, or when the user can
@@ -55,13 +55,13 @@ class Point:
         return found
 
 
-def points_of(operation, cloud):
+def points_of(operation, cloud, moments=kill.MOMENTS):
     """Do it once without dying: a Point for each request and moment."""
     names = cloud.counted(operation.side, operation.call,
                           **operation.prepare(cloud))
     operations.recover(cloud)
     return [Point(operation.name, k, name, moment)
-            for k, name in enumerate(names, 1) for moment in kill.MOMENTS]
+            for k, name in enumerate(names, 1) for moment in moments]
 
 
 def die(point, cloud):
@@ -121,9 +121,10 @@ class Run:
     :param told: called with each Point that is done
     """
 
-    def __init__(self, parents, folder, names=None, sabotaged=False,
-                 told=lambda point: None):
+    def __init__(self, parents, folder, names=None, moments=None,
+                 sabotaged=False, told=lambda point: None):
         self._parents = parents
+        self._moments = moments or kill.MOMENTS
         self._folder = pathlib.Path(folder)
         self._sabotaged = sabotaged
         self._told = told
@@ -181,7 +182,7 @@ class Run:
     def _do(self, task, cloud):
         """Whether the cloud can be used again."""
         if isinstance(task, str):
-            found = points_of(operations.ALL[task], cloud)
+            found = points_of(operations.ALL[task], cloud, self._moments)
             with self._lock:
                 self._points.extend(found)
             return True
@@ -215,14 +216,9 @@ class Run:
         return dict(found, left=self.left) if self.left else found
 
 
-def run(parents, folder, names=None, sabotaged=False, workers=2,
-        told=lambda point: None):
-    """The object that --json prints.
-
-    :param parents: cloud.Parents, entered
-    :param folder: an empty one
-    """
-    made = Run(parents, folder, names, sabotaged, told)
+def run(parents, folder, workers=2, **options):
+    """The object that --json prints; parameters as of :class:`Run`."""
+    made = Run(parents, folder, **options)
     made.run(workers)
     return made.result()
 
@@ -249,6 +245,8 @@ def _arguments():
                         choices=list(operations.ALL),
                         help='only this one; may be repeated: '
                         + ', '.join(operations.ALL))
+    parser.add_argument('--moment', action='append', choices=kill.MOMENTS,
+                        help='only this one; may be repeated')
     parser.add_argument('--workers', type=int, default=2)
     return parser.parse_args()
 
@@ -267,8 +265,9 @@ def main():
         signal.signal(number, lambda *_: sys.exit(1))
     began = time.monotonic()
     with started() as (parents, folder):
-        found = run(parents, folder, arguments.operation, arguments.sabotage,
-                    arguments.workers, _tell)
+        found = run(parents, folder, arguments.workers,
+                    names=arguments.operation, moments=arguments.moment,
+                    sabotaged=arguments.sabotage, told=_tell)
     if arguments.json:
         print(json.dumps(found))
     else:

@@ -2,14 +2,14 @@
 """Mistakes that the crash points must find, made in a process of a service.
 
 The product's files are left alone: the sweeps of its drivers are replaced by
-nothing, and the program is changed before it is sent.
+nothing, and the program is changed before it is sent.  The second is seen only
+where a program does not come to its end: it does when just its caller dies.
 """
 
 import dataclasses
 import functools
 
-# In claim: the pool's line is written before the record that says whose the
-# LUN is.  In attach: devices are dedicated before any record says so.
+# Devices are dedicated before any record says whose the LUN is.
 _MOVED = (
     ("""    r_fcp=$attach_devices
     save_lun
