@@ -328,6 +328,65 @@ class TestRepeats(Case):
         self.assertEqual('used', self.lpar.look(self.volume).state)
 
 
+class TestAmbiguity(Case):
+    """Operations at once with themselves, and answers that do not come."""
+
+    def setUp(self):
+        super().setUp()
+        self.volume = self.lpar.claim()
+        self.inst = self.instance()
+        self.spawn(self.inst)
+
+    def twice(self, function, *args):
+        """What it returns or raises, two at the same time."""
+        with futures.ThreadPoolExecutor(2) as pool:
+            both = [pool.submit(function, *args) for _ in range(2)]
+        return [each.exception() or each.result() for each in both]
+
+    def test_attach_against_itself(self):
+        first, second = self.twice(self.attach, self.inst, self.volume)
+        self.assertEqual(first['data']['device_path'],
+                         second['data']['device_path'])
+        self.assertEqual('used', self.lpar.look(self.volume).state)
+        self.assertEqual(2, len(self.dedicated('ZVM00001')))
+
+    def test_detach_against_itself(self):
+        info = self.attach(self.inst, self.volume)
+        for each in self.twice(self.detach, self.inst, info):
+            # the later one may find it detached
+            self.assertIsInstance(each, (type(None), exception.DiskNotFound))
+        self.assertEqual('ours', self.lpar.look(self.volume).state)
+        self.assertEqual([], self.dedicated('ZVM00001'))
+        self.assertEqual((), self.lpar.devices.list())
+
+    def test_destroy_against_itself(self):
+        self.attach(self.inst, self.volume)
+        self.twice(self.destroy, self.inst)
+        self.destroy(self.inst)
+        self.assertEqual('ours', self.lpar.look(self.volume).state)
+        self.assertEqual((), self.lpar.devices.list())
+
+    def test_attach_after_lost_answers(self):
+        for node in ('zhcp1', 'zvm00001'):
+            # three are asked for by itself, before it looks
+            self.simulator.fault(path='nodes/%s/dsh' % node, body=' attach ',
+                                 answer_lost=True, times=3)
+            info = self.attach(self.inst, self.volume)
+            self.assertEqual('used', self.lpar.look(self.volume).state)
+            self.lpar.write('zvm00001', info['data']['device_path'], PATTERN)
+            self.detach(self.inst, info)
+            self.assertEqual(3, self.simulator.faults()[-1]['fired'])
+
+    def test_detach_after_lost_answers(self):
+        info = self.attach(self.inst, self.volume)
+        self.simulator.fault(path='/dsh', body=' detach ', answer_lost=True,
+                             times=2)
+        self.detach(self.inst, info)
+        self.assertEqual(2, self.simulator.faults()[-1]['fired'])
+        self.assertEqual('ours', self.lpar.look(self.volume).state)
+        self.assertEqual((), self.lpar.devices.list())
+
+
 class TestGuestGone(Case):
 
     def setUp(self):
