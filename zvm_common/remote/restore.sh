@@ -35,7 +35,7 @@ keep_copy() { # keep_copy POOL: unless it has lines that are to come back
         refuse space "text=$(text "cannot write $COPIES/$1")"
 }
 
-gone_keys() { printf '%s\n' "$rows" | sed -n 's/^gone=//p'; }
+gone_keys() { printf '%s\n' "$rows" | sed -n 's/^gone=//p' | sort; }
 
 copied_line() { # copied_line KEY POOL: its text in the copy
     awk -F, -v key="$1" '

@@ -34,6 +34,7 @@ class Record:
     clean: bool = False
     wwid: str = ''
     was: str = ''           # the volume for which it could not be wiped
+    freed: str = ''         # the volume whose LUN it was before it was free
     job: bool = False       # a wipe runs
 
     @property
@@ -91,6 +92,7 @@ class Ledger:
         self.disk_size = disk_size
         self.records = {}
         self.past = set()       # operation ids of claims
+        self.copies = {}        # lines of pools as they were last read
 
     # --- what is so
 
@@ -134,6 +136,9 @@ class Ledger:
             state, drift = record.state, _drift(record, cells)
         elif cells['status'] == 'free':
             state, drift = 'free', ''
+        elif (record.freed and cells['status'] == 'reserved'
+              and cells['owner'] == stamp(record.freed)):
+            state, drift = 'free', 'reserved'
         elif re.fullmatch('[0-9a-f]{2}(_[0-9a-f]{2}){15}', cells['owner']):
             state, drift = 'lost', ''
         else:
@@ -150,9 +155,59 @@ class Ledger:
         for row in rows:
             if row.volume == record.volume:
                 return row
+        return self._without_line(record)
+
+    @staticmethod
+    def _without_line(record):
         return Seen(record.pool, record.wwpns, record.key[1], record.state,
                     record.volume, record.generation, 'gone', record.clean,
                     False, 0)
+
+    # --- what comes back
+
+    def _whole(self, pool):
+        """A pool's file that is away comes back as it was last read."""
+        if pool in self.pools.files:
+            return
+        if pool not in self.copies:
+            raise No('nopool')
+        self.pools.files[pool] = list(self.copies[pool])
+        for record in self.records.values():
+            if record.pool == pool and (record.live
+                                        or self._is_stamped(record)):
+                self.settle(record)
+
+    def _is_stamped(self, record):
+        places = self._places(record)
+        owners = [model.columns(self.pools.files[record.pool][place])['owner']
+                  for place in places]
+        return any(re.fullmatch('[0-9a-f]{2}(_[0-9a-f]{2}){15}', owner)
+                   for owner in owners)
+
+    def _gone(self, pool):
+        """Records of LUNs in use that stand on no line of any pool."""
+        on = {key_of(*path_of(line)) for _, line in self.pools.lines()}
+        found = [record for record in self.records.values() if record.live
+                 and record.pool == pool and record.key not in on]
+        return sorted(found, key=lambda record: record.key)
+
+    def _copied(self, record):
+        return next((line for line in self.copies.get(record.pool, [])
+                     if not line.startswith('#')
+                     and key_of(*path_of(line)) == record.key), None)
+
+    def _read(self, pool):
+        """The rows of a pool, after lines in use have come back."""
+        self._whole(pool)
+        for record in self._gone(pool):
+            if self._copied(record):
+                self.pools.files[pool].append(self._copied(record))
+                self.settle(record)
+        rows = self.rows(pool)
+        self._forget_foreign(pool, rows)
+        if not any(self._copied(record) for record in self._gone(pool)):
+            self.copies[pool] = list(self.pools.files[pool])
+        return rows
 
     def _forget_foreign(self, pool, rows):
         """What others may have written to since our wipe is not clean.
@@ -172,12 +227,9 @@ class Ledger:
     # --- verbs
 
     def view(self, pool):
-        """The rows of a pool."""
-        if pool not in self.pools.files:
-            raise No('nopool')
-        rows = self.rows(pool)
-        self._forget_foreign(pool, rows)
-        return rows
+        """The rows of a pool, and LUNs in use that have no line."""
+        return self._read(pool) + [self._without_line(record)
+                                   for record in self._gone(pool)]
 
     def look(self, volume):
         record = self.find(volume)
@@ -198,7 +250,7 @@ class Ledger:
             return self._told(record)
         if operation in self.past:
             raise No('stale')
-        rows = self.view(pool)
+        rows = self._read(pool)
         if any(row.state == 'lost' for row in rows):
             raise No('ledger')
         fit = [(row.size, not row.clean, place, row)
@@ -217,6 +269,7 @@ class Ledger:
         record = self.records.setdefault(key, Record(key))
         record.pool, record.wwpns, record.volume = row.pool, row.wwpns, volume
         record.was, record.generation = '', record.generation + 1
+        record.freed = ''
         record.state = 'ours' if record.clean or trust else 'preparing'
         record.clean = False
         self.past.add(operation)
@@ -236,8 +289,7 @@ class Ledger:
             return self._told(record)
         if record.generation != generation:
             raise No('stale')
-        if record.pool not in self.pools.files:
-            raise No('nopool')
+        self._whole(record.pool)
         if self._user(record):
             raise No('busy')
         if not record.job:
@@ -297,6 +349,7 @@ class Ledger:
         if not self.settle(record):
             record.clean = False
             raise No('badpool')
+        record.freed = record.volume
         record.state, record.volume = 'free', ''
 
     def _free_again(self, record):

@@ -213,13 +213,11 @@ class FolderTest(base.Story):
         with self.stage.instead('cat', 'exit 1\n'):
             self.stage.mn.names()
         self.assertEqual({}, self.stage.texts())
-        lines = self.both.pools.files.pop('zpool1')
-        self.both.check()
-        # a pool that is not there is not an empty one
-        self.assertEqual('nopool', self.both.claim(volume(2))[1])
-        self.assertEqual('gone', self.both.look(volume())[0].drift)
-        (self.stage.folder / 'zpool1.conf').write_text(text)
-        self.both.pools.files['zpool1'] = lines
+        del self.both.pools.files['zpool1']
+        # our next request brings it back, as it was and as it should be
+        self.assertEqual(L1, self.both.claim(volume(2))[0].lun)
+        self.assertEqual(text.splitlines()[:2],
+                         self.stage.texts()['zpool1'].splitlines()[:2])
         self.assertEqual(('ours', ''), self.state())
 
     def test_one_disk_can_stand_in_two_pools(self):
