@@ -78,13 +78,13 @@ class CopyCase(mn.MNCase):
         """Do something just before the first hop that has this word."""
         real, left = hop.ssh, [word]
 
-        def ssh(linux, command):
+        def ssh(linux, command, pause=0.0):
             if left and left[0] in command:
                 left.clear()
                 action()
                 if not self.host.reachable:
                     linux = None
-            return real(linux, command)
+            return real(linux, command, pause)
         self.useFixture(fixtures.MonkeyPatch(
             'xcat_simulator.mn.hop.ssh', ssh))
 
