@@ -2,7 +2,7 @@
 """Every operation, killed at each request and moment, and what is then so.
 
     python -m tests.reliability.crashpoints [--json] [--sabotage]
-        [--operation NAME]... [--moment NAME]... [--workers 2]
+        [--operation NAME]... [--moment NAME]... [--workers 3]
 
 A point is broken when an invariant is: after the restarted service has swept,
 after a late effect has come, after leases have run out, or when the user can
@@ -216,7 +216,7 @@ class Run:
         return dict(found, left=self.left) if self.left else found
 
 
-def run(parents, folder, workers=2, **options):
+def run(parents, folder, workers=3, **options):
     """The object that --json prints; parameters as of :class:`Run`."""
     made = Run(parents, folder, **options)
     made.run(workers)
@@ -247,7 +247,7 @@ def _arguments():
                         + ', '.join(operations.ALL))
     parser.add_argument('--moment', action='append', choices=kill.MOMENTS,
                         help='only this one; may be repeated')
-    parser.add_argument('--workers', type=int, default=2)
+    parser.add_argument('--workers', type=int, default=3)
     return parser.parse_args()
 
 

@@ -29,13 +29,25 @@ class Part:
     takes_regex: bool = False
 
 
+# Each of these tests keeps both cores busy with processes of its own.
+_RACES = 'test_races'
+
+
 def _suite(kind, environment, bench, regex):
     suite = suites.Suite(bench.root, kind, environment,
                          bench.all[environment].python)
     if not suite.has_tests():
         words.say('there are none')
         return counts.Counts()
-    return suites.run(suite, regex)
+    return suites.run(suite, regex, ['--exclude-regex', _RACES])
+
+
+def _races(environment, bench, regex):
+    suite = suites.Suite(bench.root, 'functional', environment,
+                         bench.all[environment].python, workers=1)
+    if regex:
+        return suites.run(suite, '(?=.*%s)%s' % (_RACES, regex))
+    return suites.run(suite, None, [_RACES])
 
 
 def _pythons(bench):
@@ -142,6 +154,9 @@ ALL = (
     Part('pep8', ('main',), _lint),
     *(_tests(kind, environment) for kind in ('unit', 'functional')
       for environment in ('main', 'cinder', 'nova')),
+    *(Part('races-' + environment, (environment,),
+           functools.partial(_races, environment), True)
+      for environment in ('cinder', 'nova')),
     _tests('conformance', 'main'),
     Part('reliability', ('main', 'cinder', 'nova'), _reliability, True),
     Part('docs', ('main',), _docs),

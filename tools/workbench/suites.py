@@ -136,7 +136,7 @@ def _wait(process):
             process.wait()
 
 
-def run(suite, regex=None):
+def run(suite, regex=None, options=()):
     """Runs the suite; returns its counts.
 
     Without a regex a suite in which no test ran has failed.
@@ -144,7 +144,7 @@ def run(suite, regex=None):
     suite.lay_out()
     log = suite.folder / 'stderr.log'
     with open(log, 'w') as errors:
-        status = _wait(suite.start([regex] if regex else [], errors))
+        status = _wait(suite.start([*options, *([regex] if regex else [])], errors))
     results = suite.results()
     found = counts.Counts.from_statuses(result[1] for result in results)
     for reason in sorted({result[2] for result in results
