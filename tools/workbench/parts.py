@@ -46,7 +46,7 @@ def _races(environment, bench, regex):
     suite = suites.Suite(bench.root, 'functional', environment,
                          bench.all[environment].python, workers=1)
     if regex:
-        return suites.run(suite, '(?=.*%s)%s' % (_RACES, regex))
+        return suites.run(suite, '^(?=.*%s).*(?:%s)' % (_RACES, regex))
     return suites.run(suite, None, [_RACES])
 
 
