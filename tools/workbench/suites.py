@@ -139,12 +139,14 @@ def _wait(process):
 def run(suite, regex=None, options=()):
     """Runs the suite; returns its counts.
 
+    :param options: further words for stestr run
     Without a regex a suite in which no test ran has failed.
     """
     suite.lay_out()
     log = suite.folder / 'stderr.log'
     with open(log, 'w') as errors:
-        status = _wait(suite.start([*options, *([regex] if regex else [])], errors))
+        status = _wait(suite.start(
+            [*options, *([regex] if regex else [])], errors))
     results = suite.results()
     found = counts.Counts.from_statuses(result[1] for result in results)
     for reason in sorted({result[2] for result in results
