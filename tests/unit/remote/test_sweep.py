@@ -375,8 +375,9 @@ class LostLedgerTest(Base):
                          (again.state, again.devices, again.drift))
         self.assertLess(self.used.generation, again.generation)
         self.assertEqual(
-            [(self.instance, 'VM00001', {again.volume_id})] * 2,
-            [(d.instance, d.userid, set(d.volumes))
+            [(self.instance, 'VM00001', {again.volume_id},
+              'nova:compute1')] * 2,
+            [(d.instance, d.userid, set(d.volumes), d.scope)
              for d in self.devices.list()])
         # one is not in Cinder's records
         self.assertRaises(exceptions.LedgerDamaged, self.claim)
