@@ -10,12 +10,12 @@ import fixtures
 import testtools
 
 from tests import histories
+from tests import nursery
 from tests.racing import foreign
 from tests.racing import racers
 from tests.racing import truth
 from tests.racing import world
 from tests import worlds
-from xcat_simulator import fixture
 from zvm_common import exceptions
 from zvm_common import model
 from zvm_common import pool
@@ -60,7 +60,7 @@ class RaceTestCase(testtools.TestCase):
             made.setUp()
             cls._stack.callback(made.cleanUp)
             return made
-        cls.simulator = use(fixture.Simulator(
+        cls.simulator = use(nursery.Simulator(
             world.race(cls.luns, cls.guests)))
         cls.truth = truth.Truth(cls.simulator)
         cls._text = cls.truth.pool.read_text()

@@ -44,8 +44,6 @@ class Racer:
         self.name = name
         environment = dict(os.environ,
                            **{variable: str(not eventlet).lower()})
-        # to compile all of OpenStack takes longer than the races
-        environment.pop('PYTHONDONTWRITEBYTECODE', None)
         with open(self._log, 'wb') as log:
             self.process = subprocess.Popen(
                 [sys.executable, '-W', 'ignore', '-m', module], cwd=_TOP,

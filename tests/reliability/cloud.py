@@ -19,9 +19,9 @@ import contextlib
 import os
 import pathlib
 
+from tests import nursery
 from tests.reliability import processes
 from tests.reliability import truth
-from xcat_simulator import fixture
 
 SIDES = ('cinder', 'nova')
 # Longer than any lease in the ledger (s).
@@ -83,7 +83,7 @@ class Cloud(contextlib.ExitStack):
 
     def __enter__(self):
         self.folder.mkdir(parents=True)
-        self.simulator = self.enter_context(fixture.Simulator(self._world))
+        self.simulator = self.enter_context(nursery.Simulator(self._world))
         self.truth = truth.Truth(self.simulator)
         for side in SIDES:
             self.restart(side)

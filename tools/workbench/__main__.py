@@ -112,4 +112,7 @@ def main(argv):
 
 if __name__ == '__main__':
     os.environ.setdefault('PIP_DISABLE_PIP_VERSION_CHECK', '1')
+    # Images of containers set it.  Compiling OpenStack anew in each process
+    # would take longer than the tests.
+    os.environ.pop('PYTHONDONTWRITEBYTECODE', None)
     sys.exit(main(sys.argv[1:]))

@@ -11,6 +11,7 @@ import typing
 
 import counts
 import linters
+import scratch
 import sources
 import suites
 import words
@@ -182,11 +183,12 @@ def choose(pattern):
 def run(bench, chosen, regex):
     """Runs the parts and prints the closing line; the exit status."""
     rows = []
-    for part in chosen:
-        words.heading(part.name)
-        began = time.monotonic()
-        found = part.run(bench, regex)
-        rows.append((part.name, found, time.monotonic() - began))
+    with scratch.in_memory():
+        for part in chosen:
+            words.heading(part.name)
+            began = time.monotonic()
+            found = part.run(bench, regex)
+            rows.append((part.name, found, time.monotonic() - began))
     words.heading('all parts')
     for name, found, seconds in rows:
         words.say('%-18s %-40s %4d s' % (name, found, seconds))

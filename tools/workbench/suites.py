@@ -19,7 +19,7 @@ import words
 KINDS = ('unit', 'functional', 'conformance')
 # Tests of all other folders need no OpenStack and belong to main.
 OPENSTACK = ('cinder', 'nova')
-WORKERS = '2'
+WORKERS = '3'
 # Seconds; a suite that takes longer hangs.
 LIMIT = 1800
 

@@ -58,7 +58,7 @@ check_devices() { # check_devices INSTANCE USERID: held for it, fit for the LUN
 this instance")"
     range=$(field range "$(merge "$r_pool" |
         grep -F "lun=$r_lun wwpns=$r_wwpns ")")
-    for d in $(printf '%s' "$attach_devices" | tr ';' ' '); do
+    for d in $(each "$attach_devices"); do
         load_fcp "$d" && [ "$f_instance" = "$1" ] && [ "$f_guest" = "$2" ] ||
             refuse nofcp "device=$d text=$(text "not held for this instance")"
         [ "$f_state" != quarantined ] || refuse nofcp "$(fcp_row)"
@@ -69,9 +69,9 @@ text=$(text "not among the devices that may carry the LUN")"
 
 # An empty list allows no device: xCAT's own choice finds none in it either
 in_ranges() { # in_ranges DEVICE RANGES
-    for part in $(printf '%s' "$2" | tr ';' ' '); do
-        is_hex 4 "$(lower "${part%%-*}")" &&
-            is_hex 4 "$(lower "${part#*-}")" || continue
+    for part in $(each "$2"); do
+        is_hex 4 "$(lower_hex "${part%%-*}")" &&
+            is_hex 4 "$(lower_hex "${part#*-}")" || continue
         [ $((0x$1)) -ge $((0x${part%%-*})) ] &&
             [ $((0x$1)) -le $((0x${part#*-})) ] && return 0
     done
@@ -79,7 +79,7 @@ in_ranges() { # in_ranges DEVICE RANGES
 }
 
 take_devices() {
-    for d in $(printf '%s' "$attach_devices" | tr ';' ' '); do
+    for d in $(each "$attach_devices"); do
         d_device=$d d_function=dedicate
         load_fcp "$d" && [ "$f_instance" = "$r_instance" ] || {
             s_out="it is not held for this instance" s_rc='' s_rs=''
@@ -116,7 +116,7 @@ attach_undone() {
 # undedicated, and then held for its instance or free
 leave_devices() { # leave_devices held|free; left := what could not be undone
     left=
-    for d in $(printf '%s' "$attach_devices" | tr ';' ' '); do
+    for d in $(each "$attach_devices"); do
         load_fcp "$d" && [ "$f_instance" = "$r_instance" ] || continue
         # a release that was cut off, or failed, is taken up again
         case $f_state in

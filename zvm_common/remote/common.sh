@@ -33,8 +33,22 @@ text() { # one token of any text: blanks become ~, what is not printable goes
     printf '%s' "$*" | tr ' \n\t' '~~~' | tr -cd '!-~' | cut -c1-400
 }
 
-lower() { printf '%s' "$1" | tr '[:upper:]' '[:lower:]'; }
-upper() { printf '%s' "$1" | tr '[:lower:]' '[:upper:]'; }
+# Hex digits in the other case.  No process is started: these are asked for
+# every path, again and again
+lower_hex() { recase "$1" A/a B/b C/c D/d E/e F/f; }
+upper_hex() { recase "$1" a/A b/B c/C d/D e/E f/F; }
+
+recase() { # recase TEXT FROM/TO...
+    cased=$1
+    shift
+    for pair in "$@"; do
+        while :; do
+            case $cased in *"${pair%/*}"*) ;; *) break ;; esac
+            cased=${cased%%"${pair%/*}"*}${pair#*/}${cased#*"${pair%/*}"}
+        done
+    done
+    printf '%s' "$cased"
+}
 
 # --- arguments: the Python side has checked them; here they are checked again
 
@@ -107,9 +121,10 @@ replace() { # replace NEW OLD: on disk before it counts
 # --- waiting on conditions
 
 until_true() { # until_true SECONDS COMMAND...
-    until_end=$(($(date +%s) + $1))
+    until_seconds=$1 until_end=
     shift
     until "$@"; do
+        : "${until_end:=$(($(date +%s) + until_seconds))}"
         [ "$(date +%s)" -lt "$until_end" ] || return 1
         nap
     done
@@ -124,16 +139,17 @@ CCW=$ROOT/sys/bus/ccw
 SCSI=$ROOT/sys/bus/scsi/devices
 ZFCP=$CCW/drivers/zfcp
 
-path_device() { lower "0.0.${1%%:*}"; }
+path_device() { lower_hex "0.0.${1%%:*}"; }
 path_wwpn() { path_rest=${1#*:} && printf '%s' "${path_rest%%:*}"; }
 path_lun() { printf '%s' "${1##*:}"; }
 
 path_scsi() { # the SCSI device of a path, as zfcp names it in sysfs
+    set -- "$(path_device "$1")" "$(path_wwpn "$1")" "$(path_lun "$1")"
     for d in "$SCSI"/*:*:*:*; do
         [ -r "$d/fcp_lun" ] || continue
-        read -r a <"$d/hba_id" && [ "$a" = "$(path_device "$1")" ] || continue
-        read -r a <"$d/wwpn" && [ "$a" = "0x$(path_wwpn "$1")" ] || continue
-        read -r a <"$d/fcp_lun" && [ "$a" = "0x$(path_lun "$1")" ] || continue
+        read -r a <"$d/hba_id" && [ "$a" = "$1" ] || continue
+        read -r a <"$d/wwpn" && [ "$a" = "0x$2" ] || continue
+        read -r a <"$d/fcp_lun" && [ "$a" = "0x$3" ] || continue
         printf '%s' "$d"
         return 0
     done
@@ -160,8 +176,9 @@ is_online() {
 disk_wwid() {
     read -r a <"$ROOT/sys/block/$1/device/wwid" || return 1
     case $a in naa.*) a=${a#naa.} ;; *) return 1 ;; esac
-    is_hex 32 "$(lower "$a")" || is_hex 16 "$(lower "$a")" || return 1
-    lower "$a"
+    a=$(lower_hex "$a")
+    is_hex 32 "$a" || is_hex 16 "$a" || return 1
+    printf '%s' "$a"
 }
 
 disk_bytes() { blockdev --getsize64 "$ROOT/dev/$1"; }
@@ -211,6 +228,15 @@ tools() { # the names among the arguments that are not here
 
 # --- sets: elements joined with ;
 
+each() { # the elements, a line each
+    (
+        IFS=';'
+        set -f
+        # shellcheck disable=SC2086
+        printf '%s\n' $1
+    )
+}
+
 set_has() { case ";$1;" in *";$2;"*) return 0 ;; esac; return 1; }
 
 set_add() {
@@ -224,6 +250,9 @@ set_add() {
 }
 
 set_drop() {
-    printf '%s' "$1" | tr ';' '\n' | grep -v -x -F "$2" | tr '\n' ';' |
-        sed 's/;$//'
+    set_rest=
+    for element in $(each "$1"); do
+        [ "$element" = "$2" ] || set_rest="$set_rest;$element"
+    done
+    printf '%s' "${set_rest#;}"
 }

@@ -29,8 +29,6 @@ zdev() { # zdev CHZDEV-ARGUMENT...: z_out
     z_out=$(chzdev "$@" --no-root-update --yes --quiet 2>&1)
 }
 
-each() { printf '%s' "$1" | tr ';' ' '; }
-
 # attach VOLUME GENERATION WWID BYTES PATHS; WWID - and BYTES 0 mean unknown
 verb_attach() {
     need is_uuid "$1"
@@ -243,7 +241,7 @@ others() { # disks on these devices that are none of these paths: information
         read -r a <"$d/hba_id"
         read -r b <"$d/fcp_lun"
         case ";$up" in
-            *";$(upper "${a#0.0.}"):"*":${b#0x}"*) ;;
+            *";$(upper_hex "${a#0.0.}"):"*":${b#0x}"*) ;;
             *) n=$((n + 1)) ;;
         esac
     done
@@ -349,7 +347,8 @@ main() {
     # a list travels with commas
     for a in "$@"; do
         shift
-        set -- "$@" "$(printf '%s' "$a" | tr , ';')"
+        case $a in *,*) a=$(printf '%s' "$a" | tr , ';') ;; esac
+        set -- "$@" "$a"
     done
     case $VERB in
         hello | attach | detach) "verb_$VERB" "$@" ;;

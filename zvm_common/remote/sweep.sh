@@ -179,8 +179,8 @@ rebuild_used() { # rebuild_used GUEST NODE INSTANCE ATTACHMENT HOST
     need is_word "$5"
     r_state=used r_guest=$1 r_node=${rebuilt_node:-$2} r_instance=$3
     r_attachment=$4 r_host=$5 r_fcp=$rebuilt_fcp
-    for d in $(printf '%s' "$r_fcp" | tr ';' ' '); do
-        is_hex 4 "$(lower "$d")" || continue
+    for d in $(each "$r_fcp"); do
+        is_hex 4 "$(lower_hex "$d")" || continue
         rebuild_fcp "$d"
     done
 }
@@ -244,8 +244,8 @@ verb_reap() {
     need is_word "$2"
     need is_list "$3"
     reaped='' kept=
-    for d in $(printf '%s' "$3" | tr ';' ' '); do
-        need is_hex 4 "$(lower "$d")"
+    for d in $(each "$3"); do
+        need is_hex 4 "$(lower_hex "$d")"
         load_fcp "$d" && [ "$f_instance" = "$1" ] && [ "$f_scope" = "$2" ] &&
             [ -z "$f_volumes" ] && reap_one ||
             { kept=$(set_add "$kept" "$d") && continue; }

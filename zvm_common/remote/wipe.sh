@@ -126,8 +126,8 @@ zero_disk() {
 zhcp_disk() {
     tried=
     scan_off || fail "automatic LUN scan cannot be switched off on the zHCP"
-    for dev in $(printf '%s' "$r_jobfcp" | tr ';' ' '); do
-        for w in $(printf '%s' "$r_wwpns" | tr ';' ' '); do
+    for dev in $(each "$r_jobfcp"); do
+        for w in $(each "$r_wwpns"); do
             path=$dev:$w:$r_lun
             why_not=$(path_up "$path") && disk=$(path_disk "$path") &&
                 return 0

@@ -33,7 +33,8 @@ main() {
     # a list travels with commas
     for a in "$@"; do
         shift
-        set -- "$@" "$(printf '%s' "$a" | tr , ';')"
+        case $a in *,*) a=$(printf '%s' "$a" | tr , ';') ;; esac
+        set -- "$@" "$a"
     done
     case $VERB in
         job)

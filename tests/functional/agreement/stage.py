@@ -9,8 +9,8 @@ import shutil
 import time
 
 from tests import mnuser
+from tests import nursery
 from tests import worlds
-from xcat_simulator import fixture
 from zvm_common import exceptions
 from zvm_common import model
 from zvm_common.pool import Pool
@@ -87,7 +87,7 @@ class Stage:
     def _start(self):
         with contextlib.ExitStack() as stack:
             self._left = ['STOCK%d' % number for number in range(self._stock)]
-            self.simulator = fixture.Simulator(world(self._stock))
+            self.simulator = nursery.Simulator(world(self._stock))
             stack.callback(self.simulator.cleanUp)
             self.simulator.setUp()
             self.mn = stack.enter_context(self.user())

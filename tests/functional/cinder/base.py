@@ -10,8 +10,8 @@ import testtools
 
 from tests.functional.cinder import child
 from tests.functional.cinder import harness
+from tests import nursery
 from tests import worlds
-from xcat_simulator import fixture
 
 INSTANCE = 'aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee'
 
@@ -29,7 +29,7 @@ class ManagerTestCase(testtools.TestCase):
 
     def setUp(self):
         super().setUp()
-        self.simulator = self.useFixture(fixture.Simulator(self.world()))
+        self.simulator = self.useFixture(nursery.Simulator(self.world()))
         self.workdir = self.useFixture(fixtures.TempDir()).path
         self.addOnException(self._tell)
 

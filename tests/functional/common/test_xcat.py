@@ -8,8 +8,8 @@ import logging
 import fixtures
 import testtools
 
+from tests import nursery
 from tests import worlds
-from xcat_simulator import fixture
 from zvm_common import exceptions
 from zvm_common import model
 from zvm_common.xcat import guest
@@ -31,7 +31,7 @@ class XcatTest(testtools.TestCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.simulator = fixture.Simulator(cls.WORLD())
+        cls.simulator = nursery.Simulator(cls.WORLD())
         cls.simulator.setUp()
         cls.addClassCleanup(cls.simulator.cleanUp)
 
@@ -189,7 +189,7 @@ class OffTest(XcatTest):
         self.assertNotIn('hunter2', self.log.output)
 
     def test_another_ca_and_a_node_that_ended(self):
-        other = self.useFixture(fixture.Simulator(worlds.small()))
+        other = self.useFixture(nursery.Simulator(worlds.small()))
         self.assertRaises(
             exceptions.CertificateError, hypervisor.Hypervisor.find,
             self.connect(ca_file=other.ca_file))

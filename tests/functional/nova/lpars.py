@@ -6,8 +6,8 @@ import uuid
 
 import fixtures
 
+from tests import nursery
 from tests import worlds
-from xcat_simulator import fixture
 from zvm_common import fcp
 from zvm_common import model
 from zvm_common import pool
@@ -24,7 +24,7 @@ class Lpars(fixtures.Fixture):
     """A running simulator, and each LPAR of it as :class:`Lpar`."""
 
     def _setUp(self):
-        self.simulator = self.useFixture(fixture.Simulator(worlds.two()))
+        self.simulator = self.useFixture(nursery.Simulator(worlds.two()))
         self.session = session.Session(
             self.simulator.server, worlds.USER, worlds.PASSWORD,
             self.simulator.ca_file)

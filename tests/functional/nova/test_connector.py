@@ -21,8 +21,8 @@ import requests
 import testtools
 from zvmconnector import connector
 
+from tests import nursery
 from tests import worlds
-from xcat_simulator import fixture
 
 CONF = conf.CONF
 IMAGE = '3d7f2f5c-0d1f-4d5e-9d0a-6d6ab1b7f6a1'
@@ -42,7 +42,7 @@ class ConnectorCase(testtools.TestCase):
     def setUp(self):
         super().setUp()
         self.useFixture(fixtures.FakeLogger())
-        self.simulator = self.useFixture(fixture.Simulator(worlds.small()))
+        self.simulator = self.useFixture(nursery.Simulator(worlds.small()))
         self.url = self.simulator.connector_url('host1')
 
     def guest(self, userid):

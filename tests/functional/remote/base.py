@@ -8,8 +8,8 @@ import uuid
 
 import testtools
 
+from tests import nursery
 from tests import worlds
-from xcat_simulator import fixture
 from zvm_common import fcp
 from zvm_common import guestdisk
 from zvm_common import model
@@ -55,7 +55,7 @@ class Base(testtools.TestCase):
         super().setUp()
         if not shutil.which(self.shell):
             self.skipTest('%s is not installed' % self.shell)
-        self.simulator = self.useFixture(fixture.Simulator(self.world()))
+        self.simulator = self.useFixture(nursery.Simulator(self.world()))
         self.session = session.Session(
             self.simulator.server, worlds.USER, worlds.PASSWORD,
             ca_file=self.simulator.ca_file)

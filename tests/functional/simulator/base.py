@@ -4,8 +4,8 @@
 import requests
 import testtools
 
+from tests import nursery
 from tests import worlds
-from xcat_simulator import fixture
 
 HEADERS = {'userName': worlds.USER, 'password': worlds.PASSWORD}
 
@@ -23,7 +23,7 @@ class ServedCase(testtools.TestCase):
         self.session = self.client()
 
     def served(self):
-        return self.useFixture(fixture.Simulator(self.world()))
+        return self.useFixture(nursery.Simulator(self.world()))
 
     def client(self):
         session = requests.Session()
@@ -58,7 +58,7 @@ class SharedCase(ServedCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls._shared = fixture.Simulator(cls.world())
+        cls._shared = nursery.Simulator(cls.world())
         cls._shared.setUp()
         cls.addClassCleanup(cls._shared.cleanUp)
 

@@ -12,7 +12,7 @@ import requests
 import testtools
 
 from tests import initials
-from xcat_simulator import fixture
+from tests import nursery
 
 ADMIN = {'userName': 'admin', 'password': 'admin'}
 COMMAND = [sys.executable, '-m', 'xcat_simulator.cli']
@@ -20,7 +20,7 @@ HEADER = initials.HEADER
 ONE, TWO = '5005076303000001', '5005076303000002'
 
 
-class Served(fixture.Simulator):
+class Served(nursery.Simulator):
     """A served initial object, and a client that verifies it."""
 
     def __init__(self, initial):

@@ -2,6 +2,7 @@
 """Disks behind the lines of pools."""
 
 import os
+import resource
 
 import fixtures
 import testtools
@@ -64,8 +65,12 @@ class DisksTest(testtools.TestCase):
             self.assertNotEqual(bytes(512), stream.read(512))
 
     def test_a_disk_too_large_for_the_file_system_is_told(self):
+        # Each file system has a limit of its own; this one is the process's.
+        limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+        self.addCleanup(resource.setrlimit, resource.RLIMIT_FSIZE, limits)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, limits[1]))
         error = self.assertRaises(model.MachineError, self.disks,
-                                  self.lun(ONE, bytes=(1 << 63) - 512))
+                                  self.lun(ONE, bytes=2 << 20))
         self.assertIn(LUN, str(error))
 
 
