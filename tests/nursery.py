@@ -11,6 +11,7 @@ xcat_simulator.fixture, with processes from there.
 """
 
 import gc
+import importlib
 import json
 import os
 import signal
@@ -19,7 +20,6 @@ import sys
 import time
 import traceback
 
-from xcat_simulator import cli
 from xcat_simulator import fixture
 
 _TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -74,7 +74,7 @@ def _ask(*question):
     return json.loads(nursery.stdout.readline())
 
 
-def _become(log, arguments):
+def _become(run, log, arguments):
     """Never returns into the process that has been copied."""
     os.setsid()
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -84,7 +84,7 @@ def _become(log, arguments):
         os.dup2(file, number)
     status = 1
     try:
-        status = cli.main(arguments)
+        status = run(arguments)
     except BaseException:
         traceback.print_exc()
     finally:
@@ -93,9 +93,9 @@ def _become(log, arguments):
         os._exit(status)
 
 
-def _obey(verb, first, *arguments):
+def _obey(run, verb, first, *arguments):
     if verb == 'start':
-        return os.fork() or _become(first, list(arguments))
+        return os.fork() or _become(run, first, list(arguments))
     found, status = os.waitpid(first, os.WNOHANG)
     return os.waitstatus_to_exitcode(status) if found else None
 
@@ -103,10 +103,12 @@ def _obey(verb, first, *arguments):
 def main():
     # It ends when its standard input does, not before.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Here alone: tests with green threads cannot import all of it.
+    run = importlib.import_module('xcat_simulator.cli').main
     gc.collect()
     gc.freeze()
     for line in iter(sys.stdin.readline, ''):
-        print(json.dumps(_obey(*json.loads(line))), flush=True)
+        print(json.dumps(_obey(run, *json.loads(line))), flush=True)
 
 
 if __name__ == '__main__':

@@ -2,6 +2,7 @@
 """What lies in a node's folder before anybody touched it."""
 import inspect
 import os
+import shutil
 
 from xcat_simulator.machine import confine
 from xcat_simulator.machine import copydisk
@@ -90,7 +91,7 @@ def has_unit(node, service):
 def install_tools(node):
     """The simulated tools, the scripts, and the host's programs."""
     program, _folders = confine.interpreter()
-    put(node, CLIENT, scripts.CLIENT.replace('@PYTHON@', program), 0o755)
+    put(node, CLIENT, _client(program), 0o755)
     put(node, COPYDISK, '#!%s -IS\n%s' % (
         program, inspect.getsource(copydisk)), 0o755)
     missing = set(node.options.missing) | node.distro.missing()
@@ -108,6 +109,14 @@ def install_tools(node):
     for name, path in distro.host_programs(missing).items():
         if name not in scripts.SCRIPTS:
             _link(node, 'usr/bin/' + name, path)
+
+
+def _client(python):
+    """The program that all simulated tools are."""
+    perl = shutil.which('perl', path=os.pathsep.join(distro.HOST_FOLDERS))
+    if perl:
+        return scripts.PERL_CLIENT.replace('@PERL@', perl)
+    return scripts.CLIENT.replace('@PYTHON@', python)
 
 
 def _install_tool(node, name):
@@ -162,7 +171,7 @@ def environment(node):
     return {'PATH': ':'.join(paths), 'ZVM_ROOT': folder, 'LC_ALL': 'C',
             'HOME': os.path.join(folder, 'root'), 'SHELL': '/bin/sh',
             'TMPDIR': os.path.join(folder, 'tmp'), 'TERM': 'dumb',
-            'USER': user, 'LOGNAME': user,
+            'PERL_BADLANG': '0', 'USER': user, 'LOGNAME': user,
             'ZVM_UID': '0' if user == 'root' else '1000',
             'ZVM_USER': user, 'ZVM_SUDO': str(int(node.options.sudo))}
 
