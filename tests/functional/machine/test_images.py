@@ -8,16 +8,21 @@ from xcat_simulator.machine import model
 W1 = base.WWPNS[0]
 CREATE = 'opt/zhcp/bin/creatediskimage '
 UNPACK = 'opt/zhcp/bin/unpackdiskimage '
+# Where data is besides that at the begin, in bytes.
+TAIL = 56 << 20
 
 
 class Images(base.NodeTest):
+
+    # All of a disk goes through gzip.
+    SIZE = 64 << 20
 
     def setUp(self):
         super().setUp()
         self.node = self.guest('ZHCP1', lun_scan=False)
         with open(self.disks[0].path, 'r+b') as disk:
             disk.write(b'head')
-            disk.seek(900 << 20)
+            disk.seek(TAIL)
             disk.write(b'tail')
 
     def path(self, number=0, device='3B01'):
@@ -50,8 +55,8 @@ class Images(base.NodeTest):
                 disk.write(b'else')
             self.run_tool(UNPACK + self.path(1) + 'tmp/x.img')
             self.assertEqual((b'head', b'tail'), (
-                self.read(1, 0), self.read(1, 900 << 20)))
-            self.assertEqual(2 * base.GIB,
+                self.read(1, 0), self.read(1, TAIL)))
+            self.assertEqual(2 * self.SIZE,
                              os.path.getsize(self.disks[1].path))
             self.nothing_is_left()
             os.unlink(self.node.folder + '/tmp/x.img')
@@ -139,11 +144,11 @@ class Images(base.NodeTest):
 
     def test_a_deployment_ends_where_dd_fails(self):
         self.run_tool(CREATE + self.path() + 'tmp/z')
-        self.node.set_dd_fails(True, 512 << 20)
+        self.node.set_dd_fails(True, TAIL // 2)
         out = self.run_tool(UNPACK + self.path(1) + 'tmp/z', 3)
         self.assertIn('Failed deploying disk image', out)
         self.assertEqual((b'head', bytes(4)),
-                         (self.read(1, 0), self.read(1, 900 << 20)))
+                         (self.read(1, 0), self.read(1, TAIL)))
 
     def test_no_image_is_left_where_the_disk_is_full(self):
         self.node.trouble.set_full(True)
