@@ -64,6 +64,11 @@ def _import_all():
     from cinder import objects
     objects.register_all()
     from cinder.volume import manager  # noqa: F401 needs the objects
+    # what each child would do again
+    import oslo_messaging._drivers.impl_fake  # noqa: F401
+    import sqlalchemy.dialects.sqlite  # noqa: F401
+    from sqlalchemy import orm
+    orm.configure_mappers()
 
     from cinder_zvm import volumedriver  # noqa: F401
 
