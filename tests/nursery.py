@@ -17,6 +17,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 import traceback
 
@@ -62,16 +63,18 @@ class Child:
 
 # process id -> the nursery of this process: a fork must not use its parent's
 _nurseries = {}
+_lock = threading.Lock()
 
 
 def _ask(*question):
-    nursery = _nurseries.get(os.getpid())
-    if nursery is None:
-        nursery = _nurseries[os.getpid()] = subprocess.Popen(
-            [sys.executable, '-m', 'tests.nursery'], cwd=_TOP, text=True,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=1)
-    nursery.stdin.write(json.dumps(question) + '\n')
-    return json.loads(nursery.stdout.readline())
+    with _lock:
+        nursery = _nurseries.get(os.getpid())
+        if nursery is None:
+            nursery = _nurseries[os.getpid()] = subprocess.Popen(
+                [sys.executable, '-m', 'tests.nursery'], cwd=_TOP, text=True,
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=1)
+        nursery.stdin.write(json.dumps(question) + '\n')
+        return json.loads(nursery.stdout.readline())
 
 
 def _become(run, log, arguments):

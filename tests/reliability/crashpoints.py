@@ -11,6 +11,7 @@ not delete what is left.
 
 import argparse
 import collections
+from concurrent import futures
 import contextlib
 import dataclasses
 import itertools
@@ -137,19 +138,15 @@ class Run:
         self.left = []
 
     def run(self, workers):
-        threads = [threading.Thread(target=self._work)
-                   for _ in range(workers)]
-        for thread in threads:
-            thread.start()
-        try:
-            for thread in threads:
-                thread.join()
-        finally:            # ended from outside: no further point
-            with self._lock:
-                self._open.clear()
-                self._points.clear()
-            for thread in threads:
-                thread.join()
+        with futures.ThreadPoolExecutor(workers) as pool:
+            working = [pool.submit(self._work) for _ in range(workers)]
+            try:
+                for one in futures.as_completed(working):
+                    one.result()
+            finally:        # ended from outside or failed: no further point
+                with self._lock:
+                    self._open.clear()
+                    self._points.clear()
         order = {name: place for place, name in enumerate(self.names)}
         self.done.sort(key=lambda point: (
             order[point.operation], point.k,
@@ -157,9 +154,10 @@ class Run:
 
     def _take(self):
         with self._lock:
-            if self._points:
-                return self._points.popleft()
-            return self._open.popleft() if self._open else None
+            for tasks in (self._open, self._points):
+                if tasks:
+                    return tasks.popleft()
+            return None
 
     def _work(self):
         """A new cloud after each point that is broken."""

@@ -39,3 +39,10 @@ class CrashPointsTest(testtools.TestCase):
                                 sabotaged=True, **_SABOTAGED)
         self.assertGreater(found['broken'], 0)
         self.assertEqual({-9}, {point['exit'] for point in found['list']})
+
+
+class RunTest(testtools.TestCase):
+
+    def test_one_that_cannot_work_says_so(self):
+        made = crashpoints.Run(None, '/dev/null')
+        self.assertRaises(NotADirectoryError, made.run, 2)
