@@ -153,7 +153,8 @@ empty from the storage server: otherwise a tenant reads another's data.
         help="""
 Seconds to wait for a job on the zHCP, such as wiping a LUN.
 
-One day writes several TiB even through a slow path. The job itself is not
+One day writes several TiB even through a slow path. Four jobs work at once on
+a zHCP, and the time that one waits for its turn counts. The job itself is not
 stopped at the end of this time; it is found again by the next try.
 """),
 ]

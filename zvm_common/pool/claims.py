@@ -2,11 +2,14 @@
 """Claims on the LUNs of one SCSI pool."""
 
 import itertools
+import logging
 import time
 
 from zvm_common import exceptions
 from zvm_common import model
 from zvm_common.pool import state
+
+LOG = logging.getLogger(__name__)
 
 # The first request waits so long on the zHCP, as most wipes by the storage
 # server's own means end soon.  Later ones ask and go: a request that waits
@@ -192,19 +195,20 @@ class Pool:
         :raises OutcomeUnknown: the time is over and the job goes on
         """
         end = time.monotonic() + timeout
-        waiting = _WAIT
+        waiting, tenth = _WAIT, 0
         for pause in itertools.chain(_PAUSES, itertools.repeat(_PAUSES[-1])):
             found = self._ask(volume_id, max(1, min(timeout, waiting)))
             if found is None or found.state not in ('preparing', 'wiping'):
                 return found
             if found.job == 'dead':
                 self._again(found)
+            tenth = _tell_progress(found, tenth)
             left = end - time.monotonic()
             if left <= 0:
                 raise exceptions.OutcomeUnknown(
                     'The wipe of LUN %s of pool %s is not done after %d '
-                    'seconds and goes on on the zHCP'
-                    % (found.lun, found.pool, timeout))
+                    'seconds (%s) and goes on on the zHCP'
+                    % (found.lun, found.pool, timeout, _progress(found)))
             time.sleep(min(pause, left))
             waiting = 1
 
@@ -229,6 +233,22 @@ class Pool:
             self.zhcp.call('claim', found.pool, found.volume_id, 0, 0,
                            self.zhcp.scope, 'wipe', self._job_devices,
                            'any', operation=found.operation_id)
+
+
+def _progress(found):
+    if not found.done or not found.size:
+        return 'not begun'
+    return '%.1f of %.1f GiB' % (found.done / model.GIB,
+                                 found.size.bytes / model.GIB)
+
+
+def _tell_progress(found, told):
+    """Log each tenth of a wipe; the one that was told last."""
+    tenth = found.done * 10 // found.size.bytes if found.size else 0
+    if tenth > told:
+        LOG.info('Wipe of LUN %s of pool %s: %s', found.lun, found.pool,
+                 _progress(found))
+    return max(tenth, told)
 
 
 def _checked_user(user):

@@ -23,8 +23,9 @@ class LunState:
     ``devices`` are set while it is used. ``operation_id`` is that of the claim
     or attach that made it what it is. ``drift`` says how the line differs
     from the record ('gone': there is none), '' when it does not. ``job`` is
-    '', 'runs' or 'dead'. ``scope`` says whose record it is, ``phase`` what is
-    not finished: ``create`` until Cinder's record is known to have the volume,
+    '', 'runs' or 'dead', ``done`` what a job that runs has wiped (bytes; 0
+    while it waits for its turn). ``scope`` says whose record it is, ``phase``
+    what is not finished: ``create`` until Cinder's record is known to have the volume,
     ``dedicate`` and ``detach``, ``unknown`` while it is set aside as Cinder
     does not know it.
     """
@@ -50,6 +51,7 @@ class LunState:
     twice: bool = False
     drift: str = ''
     job: str = ''
+    done: int = 0
     scope: str = ''
     phase: str = ''
     why: str | None = None
@@ -147,6 +149,7 @@ def _lun_state(fields):
         twice=bool(get('dup')),
         drift=get('drift') or '',
         job=get('job') or '',
+        done=int(get('done') or 0),
         scope=get('scope') or '',
         phase=get('phase') or '',
         why=(get('why') or '').replace('~', ' ') or None)

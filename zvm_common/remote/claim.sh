@@ -156,7 +156,10 @@ look_row() { # look_row [KEY=VALUE]: the answer that says what is so now
     case $r_state in
         preparing | wiping) job_runs && job=runs || job=dead ;;
     esac
-    look_more="job=$job${look_more:+ $look_more}"
+    done_bytes=
+    [ "$job" != runs ] ||
+        read -r done_bytes <"$JOBS/$(job_key).done" 2>/dev/null || :
+    look_more="job=$job done=$done_bytes${look_more:+ $look_more}"
     if [ -n "${1:-}" ]; then
         answer "ok $1 pool=$r_pool $look_more"
     else

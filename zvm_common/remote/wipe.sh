@@ -16,13 +16,31 @@ start_job() { # for r_..., under the ledger's lock
     exec 7>>"$JOBS/$(job_key)"
     # who waits for the end of a job has its lock for a moment
     flock -w 5 7 || refuse busy "$(row) text=$(text "a job runs")"
+    rm -f "$JOBS/$(job_key).done"
     setsid sh "$0" "$OP" job "$(lun_file "$r_wwpns" "$r_lun")" "$r_gen" \
         </dev/null >/dev/null 2>&1 9>&- &
     exec 7>&-
 }
 
+# So many jobs work at once, the others wait for their turn: more would only
+# slow each other down, and the guests that share their ports
+SLOTS='1 2 3 4'
+
+take_slot() {
+    until free_slot; do sleep 1; done
+}
+
+free_slot() { # fd 6 holds it until the job has ended
+    for slot in $SLOTS; do
+        exec 6>>"$JOBS/.slot$slot"
+        flock -n 6 && return 0
+    done
+    return 1
+}
+
 # job RECORD GENERATION: detached; fd 7 is its lock, inherited and held
 verb_job() {
+    take_slot
     open_ledger 600
     load_lun "$1" && [ "$r_gen" = "$2" ] || exit 0
     case $r_state in preparing | wiping) ;; *) exit 0 ;; esac
@@ -109,17 +127,34 @@ is_zero_at() { # at is a block of 512 bytes
         [ "$(tr -d '\0' <"$sample" | wc -c)" -eq 0 ]
 }
 
-# Zeroing by the array is quick, and the kernel writes zeros where the array
-# cannot; the size asked for is the disk's own
+# The size is the disk's own.  A piece has 1 GiB, so that whoever waits sees
+# how far it is
+PIECE=1073741824
+
 zero_disk() {
+    at=0
+    while [ $at -lt "$bytes" ]; do
+        length=$((bytes - at))
+        [ $length -le $PIECE ] || length=$PIECE
+        zero_by_array || write_zeros || fail "writing zeros failed at $at"
+        at=$((at + length))
+        echo $at >"$JOBS/$(job_key).done"
+    done
+}
+
+# The array is quick, and the kernel writes zeros where the array cannot
+zero_by_array() {
     command -v blkdiscard >/dev/null 2>&1 &&
-        blkdiscard -z "$ROOT/dev/$disk" >/dev/null 2>&1 && return 0
-    mib=$((bytes / 1048576))
-    dd if=/dev/zero of="$ROOT/dev/$disk" bs=1048576 count="$mib" \
+        blkdiscard -z -o $at -l $length "$ROOT/dev/$disk" >/dev/null 2>&1
+}
+
+write_zeros() { # a piece begins at a whole MiB, and may end at any sector
+    mib=$((at / 1048576)) count=$((length / 1048576))
+    dd if=/dev/zero of="$ROOT/dev/$disk" bs=1048576 seek=$mib count=$count \
         conv=notrunc,fsync 2>/dev/null &&
-        dd if=/dev/zero of="$ROOT/dev/$disk" bs=512 seek=$((mib * 2048)) \
-            count=$((bytes % 1048576 / 512)) conv=notrunc,fsync 2>/dev/null ||
-        fail "writing zeros failed"
+        dd if=/dev/zero of="$ROOT/dev/$disk" bs=512 \
+            seek=$(((mib + count) * 2048)) \
+            count=$((length % 1048576 / 512)) conv=notrunc,fsync 2>/dev/null
 }
 
 # A path of one of the zHCP's own FCP devices; nothing of it is persistent

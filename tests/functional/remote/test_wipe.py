@@ -6,6 +6,7 @@ import os
 import pathlib
 import signal
 import threading
+import time
 
 from tests.functional.remote import base
 from tests import worlds
@@ -170,6 +171,82 @@ exit 1
         for waiter in waiters:
             waiter.join()
         self.assertEqual([None, None], seen)
+
+
+class ManyTest(base.Base):
+    """Jobs that work at once, and how far they are."""
+
+    GATED = """\
+echo x >>"$ZVM_ROOT/tmp/at_work"
+until [ -e "$ZVM_ROOT/tmp/open" ]; do sleep 0.05; done
+exit 1
+"""
+
+    def world(self):
+        world = worlds.small()
+        line = world['lpars']['host1']['pools']['zpool1'][0]
+        world['lpars']['host1']['pools']['zpool1'] = [
+            dict(line, count=6, size='1G', real_size=2 ** 30)]
+        return world
+
+    def at_work(self):
+        path = self.folder('ZHCP1') / 'tmp/at_work'
+        return path.read_text().count('x') if path.exists() else 0
+
+    def wait_for(self, condition):
+        end = time.monotonic() + 60
+        while not condition():
+            self.assertLess(time.monotonic(), end)
+            time.sleep(0.05)
+
+    def test_four_work_and_the_others_wait(self):
+        self.zhcp_tool('blkdiscard', self.GATED)
+        luns = [self.trusted() for _ in range(6)]
+        for lun in luns:
+            self.pool.release(lun.volume_id, lun.generation)
+        self.wait_for(lambda: self.at_work() >= 4)
+        found = [self.pool.look(lun.volume_id) for lun in luns]
+        self.assertEqual({('wiping', 'runs', 0)}, {
+            (each.state, each.job, each.done) for each in found})
+        self.assertEqual(4, self.at_work())
+        (self.folder('ZHCP1') / 'tmp/open').touch()
+        for lun in luns:
+            self.assertIsNone(self.pool.wait(lun.volume_id, 120))
+        self.assertEqual(6, self.at_work())
+
+
+class ProgressTest(base.Base):
+    """A LUN of more than one piece."""
+
+    def world(self):
+        world = worlds.small()
+        line = world['lpars']['host1']['pools']['zpool1'][0]
+        world['lpars']['host1']['pools']['zpool1'] = [
+            dict(line, count=1, size='2.5G',
+                 real_size=5 * 2 ** 29 + 3 * 512)]
+        return world
+
+    def test_it_is_told_and_all_is_wiped(self):
+        lun = self.pool.claim(base.new(), base.new(), base.GIB(1),
+                              base.GIB(3), trust=True)
+        zeros.scribble(self.disk_file(lun))
+        gate = self.folder('ZHCP1') / 'tmp/open'
+        self.zhcp_tool('blkdiscard', """\
+case $* in
+    *"-o 0 "*) exec "$ZVM_ROOT/usr/sbin/blkdiscard" "$@" ;;
+    *) until [ -e "$ZVM_ROOT/tmp/open" ]; do sleep 0.05; done ;;
+esac
+exit 1
+""")
+        self.pool.release(lun.volume_id, lun.generation)
+        end = time.monotonic() + 60
+        while not self.pool.look(lun.volume_id).done:
+            self.assertLess(time.monotonic(), end)
+        self.assertEqual(2 ** 30, self.pool.look(lun.volume_id).done)
+        self.assertFalse(zeros.is_zero(self.disk_file(lun)))
+        gate.touch()
+        self.assertIsNone(self.pool.wait(lun.volume_id, 120))
+        self.assertTrue(zeros.is_zero(self.disk_file(lun)))
 
 
 class WithoutBlkdiscardTest(base.Base):

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Waiting for a job on the zHCP."""
 
+import logging
+
 import fixtures
 import testtools
 
@@ -60,9 +62,26 @@ class WaitTest(testtools.TestCase):
         self.assertEqual([5] + [1] * 7, [c[2] for c in self.zhcp.calls])
 
     def test_the_time_is_over(self):
-        self.assertRaises(exceptions.OutcomeUnknown, self.wait,
-                          {'state': 'wiping', 'job': 'runs'}, timeout=30)
+        runs = {'state': 'wiping', 'job': 'runs'}
+        error = self.assertRaises(exceptions.OutcomeUnknown, self.wait, runs,
+                                  timeout=30)
+        self.assertIn('30 seconds (not begun)', str(error))
         self.assertEqual(30, self.now)
+        error = self.assertRaises(
+            exceptions.OutcomeUnknown, self.wait,
+            dict(runs, done=str(3 << 30), bytes=str(40 << 30)), timeout=30)
+        self.assertIn('(3.0 of 40.0 GiB)', str(error))
+
+    def test_each_tenth_is_told_once(self):
+        log = self.useFixture(fixtures.FakeLogger(
+            'zvm_common.pool', level=logging.INFO))
+        self.wait(*[{'state': 'wiping', 'job': 'runs', 'done': str(done << 30),
+                     'bytes': str(40 << 30)} for done in (0, 1, 4, 5, 9, 40)],
+                  exceptions.VolumeUnknown('gone'))
+        self.assertEqual(
+            ['4.0 of 40.0 GiB', '9.0 of 40.0 GiB', '40.0 of 40.0 GiB'],
+            [line.rpartition(': ')[2] for line in
+             log.output.splitlines()])
 
     def test_a_job_that_died_is_begun_anew(self):
         self.wait({'state': 'wiping', 'job': 'dead'}, {'state': 'wiping'},
