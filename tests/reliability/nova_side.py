@@ -132,7 +132,8 @@ class Side:
         return self._killer.names
 
     def sweep(self):
-        """What the driver does by itself from time to time."""
+        """What Nova and the driver do by themselves from time to time."""
+        self._manager._cleanup_running_deleted_instances(_context())
         self._manager.driver.sweep(_context())
 
     # what Nova's API does

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What sequences have found, one story a test."""
+
+import contextlib
+
+import testtools
+
+from tests.reliability import cloud as clouds
+from tests.reliability import crashpoints
+from tests.reliability import invariants
+from tests.reliability import operations
+
+
+class StoriesTest(testtools.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        stack = contextlib.ExitStack()
+        self.addCleanup(stack.close)
+        parents, folder = stack.enter_context(crashpoints.started())
+        self.cloud = stack.enter_context(
+            clouds.Cloud(parents, folder / 'cloud'))
+
+    def test_a_guest_that_comes_after_its_server_was_deleted(self):
+        """It has nothing of ours, is told, and nobody deletes it.
+
+        By then another cloud, or a system programmer, may have made it.
+        """
+        first = self.cloud.boot()
+        names = self.cloud.counted(
+            'nova', 'build',
+            server=self.cloud.ask('nova', 'new_server')['uuid'])
+        late = self.cloud.ask('nova', 'new_server')
+        name = late['name'].upper()
+        self.assertEqual(-9, self.cloud.killed(
+            'nova', 'build', 1 + names.index('POST /guests'), 'late',
+            server=late['uuid']))
+        self.cloud.restart('nova')
+        operations.recover(self.cloud)
+        self.assertNotIn(late['uuid'], [
+            server['uuid'] for server in self.cloud.records()['servers']])
+        self.assertNotIn(name, self.cloud.truth.guests())
+        self.cloud.simulator.open_gate()
+        self.cloud.truth.rest()
+        self.assertIn(name, self.cloud.truth.guests())
+        self.cloud.sweep()
+        self.cloud.destroy(first)
+        self.cloud.clear()
+        self.assertEqual([], invariants.broken(invariants.GONE, self.cloud))
+        self.assertEqual([name], list(self.cloud.truth.guests()))
+        self.assertIn('Guest %s is left alone' % name,
+                      (self.cloud.folder / 'nova.log').read_text())
