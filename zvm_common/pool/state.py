@@ -25,9 +25,9 @@ class LunState:
     from the record ('gone': there is none), '' when it does not. ``job`` is
     '', 'runs' or 'dead', ``done`` what a job that runs has wiped (bytes; 0
     while it waits for its turn). ``scope`` says whose record it is, ``phase``
-    what is not finished: ``create`` until Cinder's record is known to have the volume,
-    ``dedicate`` and ``detach``, ``unknown`` while it is set aside as Cinder
-    does not know it.
+    what is not finished: ``create`` until Cinder's record is known to have
+    the volume, ``dedicate`` and ``detach``, ``unknown`` while it is set aside
+    as Cinder does not know it.
     """
 
     pool: str

@@ -145,7 +145,7 @@ zero_disk() {
 # The array is quick, and the kernel writes zeros where the array cannot
 zero_by_array() {
     command -v blkdiscard >/dev/null 2>&1 &&
-        blkdiscard -z -o $at -l $length "$ROOT/dev/$disk" >/dev/null 2>&1
+        blkdiscard -z -o "$at" -l "$length" "$ROOT/dev/$disk" >/dev/null 2>&1
 }
 
 write_zeros() { # a piece begins at a whole MiB, and may end at any sector
