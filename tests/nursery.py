@@ -19,8 +19,8 @@ import subprocess
 import sys
 import threading
 import time
-import traceback
 
+from tests import forked
 from xcat_simulator import fixture
 
 _TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -85,15 +85,7 @@ def _become(run, log, arguments):
     for number, file in ((0, os.open(os.devnull, os.O_RDONLY)), (1, target),
                          (2, target)):
         os.dup2(file, number)
-    status = 1
-    try:
-        status = run(arguments)
-    except BaseException:
-        traceback.print_exc()
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(status)
+    forked.finish(lambda: run(arguments))
 
 
 def _obey(run, verb, first, *arguments):

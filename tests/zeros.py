@@ -22,10 +22,27 @@ def is_zero(path):
     return True
 
 
+_SECRET = b'secret' * 600
+
+
+def _places(path):
+    size = os.stat(path).st_size
+    return 0, size // 2, size - 4096
+
+
 def scribble(path):
     """Data of a tenant at the begin, middle and end."""
-    size = os.stat(path).st_size
     with open(path, 'r+b') as file:
-        for place in (0, size // 2, size - 4096):
+        for place in _places(path):
             file.seek(place)
-            file.write(b'secret' * 600)
+            file.write(_SECRET)
+
+
+def is_scribbled(path):
+    """Whether all that scribble wrote is there."""
+    with open(path, 'rb') as file:
+        for place in _places(path):
+            file.seek(place)
+            if file.read(len(_SECRET)) != _SECRET:
+                return False
+    return True

@@ -18,12 +18,16 @@ process at a request; :meth:`Cloud.restart` starts it anew::
 import contextlib
 import os
 import pathlib
+import re
+
+import requests
 
 from tests import nursery
 from tests.reliability import processes
 from tests.reliability import truth
 
 SIDES = ('cinder', 'nova')
+_LEFT = re.compile(r'Guest (\w+) is left alone')
 # Longer than any lease in the ledger (s).
 _LEASES = 7200
 
@@ -214,6 +218,20 @@ class Cloud(contextlib.ExitStack):
 
     def destroy(self, server):
         self.ask('nova', 'destroy', server=server)
+
+    def delete_left_guests(self):
+        """What an operator does about guests that nova-compute's log names.
+
+        They came when their server was deleted, and have nothing of ours.
+        """
+        log = (self.folder / 'nova.log').read_text()
+        guests = self.truth.guests()
+        for name in guests.keys() & set(_LEFT.findall(log)):
+            if any(guests[name].values()):
+                raise Unexpected('guest %s has %s' % (name, guests[name]))
+            requests.delete('%sguests/%s' % (
+                self.simulator.connector_url(truth.LPAR), name),
+                timeout=60).raise_for_status()
 
     def clear(self):
         """The user deletes all servers, then all volumes."""

@@ -132,9 +132,9 @@ class Side:
         return self._killer.names
 
     def sweep(self):
-        """What Nova and the driver do by themselves from time to time."""
-        self._manager._cleanup_running_deleted_instances(_context())
+        """What the driver and Nova do by themselves from time to time."""
         self._manager.driver.sweep(_context())
+        self._manager._cleanup_running_deleted_instances(_context())
 
     # what Nova's API does
 

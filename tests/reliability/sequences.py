@@ -93,6 +93,7 @@ class Machine(stateful.RuleBasedStateMachine):
     def __init__(self):
         super().__init__()
         self.cloud = self.stage.take()
+        self.late_build = False
 
     # what there is
 
@@ -157,6 +158,8 @@ class Machine(stateful.RuleBasedStateMachine):
             self.cloud.ask(side, 'arm')
             return
         self.count('deaths')
+        if (call, death[1]) == ('build', 'late'):
+            self.late_build = True
         self.cloud.restart(side)
         self.hold(invariants.SAFETY)
 
@@ -311,6 +314,8 @@ class Machine(stateful.RuleBasedStateMachine):
         self.cloud.clear()
         self.cloud.let_leases_run_out()
         self.cloud.sweep()
+        if self.late_build:     # see test_stories
+            self.cloud.delete_left_guests()
         self.hold(invariants.GONE)
         self.stage.is_whole = True
 

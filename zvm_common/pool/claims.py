@@ -236,10 +236,8 @@ class Pool:
 
 
 def _progress(found):
-    if not found.done or not found.size:
-        return 'not begun'
-    return '%.1f of %.1f GiB' % (found.done / model.GIB,
-                                 found.size.bytes / model.GIB)
+    whole = '%.1f' % (found.size.bytes / model.GIB) if found.size else '?'
+    return '%.1f of %s GiB' % (found.done / model.GIB, whole)
 
 
 def _tell_progress(found, told):

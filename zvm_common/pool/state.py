@@ -23,11 +23,11 @@ class LunState:
     ``devices`` are set while it is used. ``operation_id`` is that of the claim
     or attach that made it what it is. ``drift`` says how the line differs
     from the record ('gone': there is none), '' when it does not. ``job`` is
-    '', 'runs' or 'dead', ``done`` what a job that runs has wiped (bytes; 0
-    while it waits for its turn). ``scope`` says whose record it is, ``phase``
-    what is not finished: ``create`` until Cinder's record is known to have
-    the volume, ``dedicate`` and ``detach``, ``unknown`` while it is set aside
-    as Cinder does not know it.
+    '', 'runs' or 'dead', ``done`` what a job that runs has wiped (bytes,
+    whole GiB of them until all is wiped). ``scope`` says whose record it is,
+    ``phase`` what is not finished: ``create`` until Cinder's record is known
+    to have the volume, ``dedicate`` and ``detach``, ``unknown`` while it is
+    set aside as Cinder does not know it.
     """
 
     pool: str

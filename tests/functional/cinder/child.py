@@ -15,10 +15,11 @@ import pathlib
 import subprocess
 import sys
 import tempfile
-import traceback
 import warnings
 
 from cinder import monkey_patch
+
+from tests import forked
 
 # Links are not resolved: the packages shall come from where this process has
 # them from, not from the sources beside the tests.
@@ -75,19 +76,10 @@ def _import_all():
 
 def _in_child(name, job):
     """Never returns into the test that has been copied."""
-    status = 1
-    try:
-        warnings.simplefilter('ignore')
-        sys.stdout = open(1, 'w', closefd=False)
-        sys.stderr = open(2, 'w', closefd=False)
-        _run(name, job)
-        status = 0
-    except BaseException:
-        traceback.print_exc()
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(status)
+    warnings.simplefilter('ignore')
+    sys.stdout = open(1, 'w', closefd=False)
+    sys.stderr = open(2, 'w', closefd=False)
+    forked.finish(lambda: _run(name, job))
 
 
 def _run(name, job):

@@ -90,7 +90,7 @@ class RolledBackTest(SweepCase):
             written['id']: ['quarantined', 'unknown', ''],
             attached['id']: ['used', '', '']}, self.sweeping('states'))
         path, _ = self.disk(written['provider_id'])
-        self.assertFalse(zeros.is_zero(path))
+        self.assertTrue(zeros.is_scribbled(path))
 
         shutil.copy(database + '.new', database)
         self.sweeping('sweep')
@@ -98,7 +98,7 @@ class RolledBackTest(SweepCase):
             yesterday['id']: ['ours', '', ''],
             written['id']: ['ours', '', ''],
             attached['id']: ['used', '', '']}, self.sweeping('states'))
-        self.assertFalse(zeros.is_zero(path))
+        self.assertTrue(zeros.is_scribbled(path))
 
 
 class OtherCloudTest(SweepCase):
@@ -242,7 +242,7 @@ class AuditTest(SweepCase):
         self.assertEqual(['ours', 'used', 'ours'], [
             states[volume['id']][0] for volume in volumes])
         path, _ = self.disk(volumes[0]['provider_id'])
-        self.assertFalse(zeros.is_zero(path))
+        self.assertTrue(zeros.is_scribbled(path))
 
         back = self.sweeping('unuse', volume_id=volumes[1]['id'],
                              instance=base.INSTANCE)

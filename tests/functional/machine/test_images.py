@@ -50,7 +50,7 @@ class Images(base.NodeTest):
             out = self.run_tool(CREATE + self.path() + 'tmp/x.img' + option)
             self.assertNotIn('ERROR', out)
             self.assertLess(os.stat(
-                self.node.folder + '/tmp/x.img').st_blocks * 512, 8 << 20)
+                self.node.folder + '/tmp/x.img').st_blocks * 512, 3 << 20)
             with open(self.disks[1].path, 'r+b') as disk:
                 disk.write(b'else')
             self.run_tool(UNPACK + self.path(1) + 'tmp/x.img')

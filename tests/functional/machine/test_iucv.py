@@ -3,9 +3,9 @@
 from concurrent import futures
 import os
 import threading
-import time
 
 from tests.functional.machine import base
+from tests import waits
 
 IUCVCLNT = 'opt/zhcp/bin/IUCV/iucvclnt '
 
@@ -23,10 +23,7 @@ class IucvTest(base.NodeTest):
         return done.returncode, done.stdout
 
     def wait_for(self, condition):
-        end = time.monotonic() + 10
-        while not condition():
-            self.assertLess(time.monotonic(), end)
-            time.sleep(0.01)
+        waits.until(condition, 10)
 
 
 class Commands(IucvTest):

@@ -6,12 +6,25 @@ import os
 import pathlib
 import signal
 import threading
-import time
 
 from tests.functional.remote import base
+from tests import waits
 from tests import worlds
 from tests import zeros
 from zvm_common import exceptions
+
+
+def kill_jobs(folder):
+    """SIGKILL to all jobs of a zHCP that are there now."""
+    for entry in pathlib.Path('/proc').glob('[0-9]*'):
+        try:
+            words = (entry / 'cmdline').read_bytes().split(b'\0')
+            place = (entry / 'environ').read_bytes()
+        except OSError:
+            continue
+        if b'job' in words and str(folder).encode() in place:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(entry.name), signal.SIGKILL)
 
 
 class WipeTest(base.Base):
@@ -89,22 +102,8 @@ class WipeTest(base.Base):
 
     def kill_jobs(self, lun):
         """SIGKILL to the job and all it has started."""
-        root = str(self.folder('ZHCP1'))
-        while True:
-            found = []
-            for entry in pathlib.Path('/proc').glob('[0-9]*'):
-                try:
-                    words = (entry / 'cmdline').read_bytes().split(b'\0')
-                    place = (entry / 'environ').read_bytes()
-                except OSError:
-                    continue
-                if b'job' in words and root.encode() in place:
-                    found.append(int(entry.name))
-            for pid in found:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
-            if self.pool.look(lun.volume_id).job == 'dead':
-                return
+        while self.pool.look(lun.volume_id).job != 'dead':
+            kill_jobs(self.folder('ZHCP1'))
 
     def test_released_while_it_is_prepared(self):
         lun = self.pool.claim(base.new(), base.new(), base.GIB(1),
@@ -193,26 +192,39 @@ exit 1
         path = self.folder('ZHCP1') / 'tmp/at_work'
         return path.read_text().count('x') if path.exists() else 0
 
-    def wait_for(self, condition):
-        end = time.monotonic() + 60
-        while not condition():
-            self.assertLess(time.monotonic(), end)
-            time.sleep(0.05)
-
-    def test_four_work_and_the_others_wait(self):
+    def begin(self):
+        """Six wipes, of which four are at work."""
         self.zhcp_tool('blkdiscard', self.GATED)
         luns = [self.trusted() for _ in range(6)]
         for lun in luns:
             self.pool.release(lun.volume_id, lun.generation)
-        self.wait_for(lambda: self.at_work() >= 4)
+        waits.until(lambda: self.at_work() >= 4, 60)
+        return luns
+
+    def end(self, luns):
+        (self.folder('ZHCP1') / 'tmp/open').touch()
+        for lun in luns:
+            self.assertIsNone(self.pool.wait(lun.volume_id, 120))
+
+    def test_four_work_and_the_others_wait(self):
+        luns = self.begin()
         found = [self.pool.look(lun.volume_id) for lun in luns]
         self.assertEqual({('wiping', 'runs', 0)}, {
             (each.state, each.job, each.done) for each in found})
         self.assertEqual(4, self.at_work())
-        (self.folder('ZHCP1') / 'tmp/open').touch()
-        for lun in luns:
-            self.assertIsNone(self.pool.wait(lun.volume_id, 120))
+        self.end(luns)
         self.assertEqual(6, self.at_work())
+
+    def test_jobs_that_die_make_room(self):
+        luns = self.begin()
+        for lun in luns:
+            zeros.scribble(self.disk_file(lun))
+        kill_jobs(self.folder('ZHCP1'))
+        self.end(luns)
+        for lun in luns:
+            self.assertTrue(zeros.is_zero(self.disk_file(lun)))
+        self.assertEqual({('free', True)}, {
+            (lun.state, lun.clean) for lun in self.pool.view().luns})
 
 
 class ProgressTest(base.Base):
@@ -239,9 +251,7 @@ esac
 exit 1
 """)
         self.pool.release(lun.volume_id, lun.generation)
-        end = time.monotonic() + 60
-        while not self.pool.look(lun.volume_id).done:
-            self.assertLess(time.monotonic(), end)
+        waits.until(lambda: self.pool.look(lun.volume_id).done, 60)
         self.assertEqual(2 ** 30, self.pool.look(lun.volume_id).done)
         self.assertFalse(zeros.is_zero(self.disk_file(lun)))
         gate.touch()

@@ -12,6 +12,7 @@ import time
 import requests
 
 from tests.functional.simulator import base
+from tests import waits
 from tests import worlds
 
 
@@ -38,13 +39,6 @@ class FaultCase(base.ServedCase):
         found, = [each for each in self.simulator.faults()
                   if each['id'] == number]
         return found
-
-    def until(self, condition):
-        """Wait for it; a test that waits in vain fails."""
-        end = time.monotonic() + 30
-        while not condition():
-            self.assertLess(time.monotonic(), end, 'it never happened')
-            time.sleep(0.01)
 
     def post(self, name, body, method='POST'):
         return self.session.request(
@@ -120,7 +114,7 @@ class LateTest(FaultCase):
         self.assertEqual(504, self.dedicate().status_code)
         self.assertFalse(self.done())
         self.assertEqual(1, self.shown(number)['waiting'])
-        self.until(lambda: not self.shown(number)['waiting'])
+        waits.until(lambda: not self.shown(number)['waiting'])
         self.assertTrue(self.done())
         first, second = self.simulator.requests()
         self.assertEqual((504, 0), (first['status'], first['hops']))

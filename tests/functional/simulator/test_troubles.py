@@ -10,6 +10,7 @@ import re
 import time
 
 from tests.functional.simulator import base
+from tests import waits
 from tests import worlds
 
 MIB = 1 << 20
@@ -33,13 +34,6 @@ class TroubleCase(base.ServedCase):
 
     def zhcp(self, command):
         return self.run_in('zhcp1', command)
-
-    def until(self, condition):
-        """Wait for it; a test that waits in vain fails."""
-        end = time.monotonic() + 30
-        while not condition():
-            self.assertLess(time.monotonic(), end, 'it never happened')
-            time.sleep(0.02)
 
     def sd(self, lun):
         """The file of the zHCP's disk for a LUN: $ZVM_ROOT/dev/sdX."""
@@ -209,14 +203,14 @@ class SpaceTest(TroubleCase):
         tmp = os.path.join(self.simulator.node_folder('host1', 'zhcp1'),
                            'tmp')
         grows = os.path.join(tmp, 'grows')
-        self.until(lambda: os.path.exists(grows) and os.stat(grows).st_size)
+        waits.until(lambda: os.path.exists(grows) and os.stat(grows).st_size)
         self.event(space='full')
-        self.until(lambda: os.path.exists(os.path.join(tmp, 'failed')))
+        waits.until(lambda: os.path.exists(os.path.join(tmp, 'failed')))
         size = os.stat(grows).st_size
         self.event(space='free')
-        self.until(lambda: os.stat(grows).st_size > size)
+        waits.until(lambda: os.stat(grows).st_size > size)
         os.unlink(os.path.join(tmp, 'go'))
-        self.until(lambda: os.path.exists(os.path.join(tmp, 'ended')))
+        waits.until(lambda: os.path.exists(os.path.join(tmp, 'ended')))
 
 
 class GuestTest(TroubleCase):
@@ -243,7 +237,7 @@ class GuestTest(TroubleCase):
                 'echo > %s/tmp/begun; lszfcp; echo went on' % ROOT)
             begun = os.path.join(self.simulator.node_folder(
                 'host1', 'LNX00001'), 'tmp/begun')
-            self.until(lambda: os.path.exists(begun))
+            waits.until(lambda: os.path.exists(begun))
             self.assertFalse(answer.done())
             self.event(guest='LNX00001 tool lszfcp works')
             self.assertIn('went on', answer.result(30)[1])
@@ -382,7 +376,7 @@ class EditorTest(TroubleCase):
 
     def test_an_edit_ends_by_itself(self):
         self.edit(seconds=0.2)
-        self.until(lambda: 'reserved,' in self.pool())
+        waits.until(lambda: 'reserved,' in self.pool())
 
     def test_an_edit_can_be_dropped(self):
         before = self.pool()

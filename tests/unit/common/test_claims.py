@@ -65,7 +65,7 @@ class WaitTest(testtools.TestCase):
         runs = {'state': 'wiping', 'job': 'runs'}
         error = self.assertRaises(exceptions.OutcomeUnknown, self.wait, runs,
                                   timeout=30)
-        self.assertIn('30 seconds (not begun)', str(error))
+        self.assertIn('30 seconds (0.0 of ? GiB)', str(error))
         self.assertEqual(30, self.now)
         error = self.assertRaises(
             exceptions.OutcomeUnknown, self.wait,

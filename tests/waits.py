@@ -1,0 +1,13 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Waiting on conditions."""
+
+import time
+
+
+def until(condition, seconds=30):
+    """Wait for it; a test that waits in vain fails."""
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            raise AssertionError('it never happened')
+        time.sleep(0.02)
