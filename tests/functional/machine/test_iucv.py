@@ -180,7 +180,8 @@ class Service(IucvTest):
         return self.call('LNX00001 true')[0]
 
     def test_the_agent_is_a_process_that_can_be_killed(self):
-        self.sh(self.node, 'pkill -x iucvserv')
+        # the processes of other worlds on this host are seen as well
+        self.sh(self.node, 'pkill -x -P %d iucvserv' % os.getpid())
         self.wait_for(lambda: not self.node.iucv.running)
         self.assertEqual(4, self.status())
         self.sh(self.node, 'systemctl start iucvserd')

@@ -12,6 +12,7 @@ from tests import waits
 from tests import worlds
 from tests import zeros
 from zvm_common import exceptions
+from zvm_common import model
 
 
 def kill_jobs(folder):
@@ -185,7 +186,7 @@ exit 1
         world = worlds.small()
         line = world['lpars']['host1']['pools']['zpool1'][0]
         world['lpars']['host1']['pools']['zpool1'] = [
-            dict(line, count=6, size='1G', real_size=2 ** 30)]
+            dict(line, count=6, size='33M', real_size=33 * 2 ** 20)]
         return world
 
     def at_work(self):
@@ -195,7 +196,9 @@ exit 1
     def begin(self):
         """Six wipes, of which four are at work."""
         self.zhcp_tool('blkdiscard', self.GATED)
-        luns = [self.trusted() for _ in range(6)]
+        size = model.Capacity.parse('33M')
+        luns = [self.pool.claim(base.new(), base.new(), size, size, trust=True)
+                for _ in range(6)]
         for lun in luns:
             self.pool.release(lun.volume_id, lun.generation)
         waits.until(lambda: self.at_work() >= 4, 60)
