@@ -47,7 +47,7 @@ def find(view, known):
     """The findings of one pool.
 
     :param view: PoolView
-    :param known: Cinder's volumes, as records.Records.volumes() gives them
+    :param known: what Cinder has, as records.Records.volumes() gives it
     :returns: list of :class:`Finding`
     """
     found = [Finding('unreadable', number) for number in view.bad]
@@ -67,7 +67,7 @@ def _of_lun(lun, known):
         yield Finding('stamped', number)
     if lun.state == 'quarantined':
         yield Finding('quarantined', number, volume, lun.why or '')
-    elif volume and volume not in known:
+    elif volume and (lun.moves or volume) not in known:
         yield Finding('unknown', number, volume, ' '.join(filter(
             None, [lun.state, lun.phase, lun.scope])))
     if lun.drift:
@@ -110,7 +110,7 @@ def rebuild(pool, settings, known):
 
 def _user(volume, settings):
     """The guest that has a volume, from its attachment, or None."""
-    for attachment in volume.volume_attachment:
+    for attachment in volume.volume_attachment if volume else ():
         connector = attachment.connector or {}
         if attachment.attach_status == 'attached' and (
                 'zvm_userid' in connector):

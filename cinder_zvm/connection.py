@@ -154,6 +154,11 @@ def check_state(connector, lun):
     :raises LunBusy: names the instance and guest that hold it
     :raises Quarantined, LunBusy: the LUN is not usable
     """
+    if lun.readers:
+        raise exceptions.LunBusy(
+            '%s is being copied to %s'
+            % (errors.place(lun), ', '.join(lun.readers)),
+            advice='Attach the volume when that is done.')
     if lun.state == 'ours':
         return
     if lun.state == 'used':

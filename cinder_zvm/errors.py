@@ -27,6 +27,23 @@ def busy(lun):
                    lun.instance, lun.host))
 
 
+def attached(lun):
+    """A copy or move of a volume that a guest has."""
+    return exception.VolumeIsBusy(
+        message='Volume %s (%s) is attached to guest %s on host %s: its guest '
+                'writes to it, and only a LUN at rest can be copied or moved. '
+                'Detach the volume first.'
+                % (lun.volume_id, place(lun), lun.userid or lun.node,
+                   lun.host))
+
+
+def read(lun):
+    """A volume or snapshot that is being copied: it stays available."""
+    return exception.VolumeIsBusy(
+        message='Volume %s (%s) is being copied to %s. Delete it when that is '
+                'done.' % (lun.volume_id, place(lun), ', '.join(lun.readers)))
+
+
 def place(lun):
     """Where a LUN is found, for messages."""
     return 'LUN %s in pool %s' % (lun.lun, lun.pool)

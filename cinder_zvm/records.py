@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What Cinder's database knows of volumes, for sweeps and audits.
+"""What Cinder's database knows of volumes and snapshots, for sweeps and audits.
 
 Cinder hands a driver the volumes of its own host only.  A volume that was
 created elsewhere after this back-end had failed must not be taken for a
@@ -22,17 +22,19 @@ _WITHOUT = frozenset(('creating', 'deleting', 'error_deleting', 'error',
 
 @dataclasses.dataclass(frozen=True)
 class Known:
-    """A volume of Cinder's database.
+    """A volume or snapshot of Cinder's database.
 
-    ``volume_id`` is its name_id, by which the ledger knows it, ``here`` says
-    whether it is on this back-end, ``provider_id`` is ours or ''.
+    ``volume_id`` is its name_id, or the snapshot's id, by which the ledger
+    knows it, ``here`` says whether it is on this back-end, ``provider_id`` is
+    ours or ''. ``volume`` is the row of the volume, None for a snapshot.
     """
 
     volume_id: str
     here: bool
     status: str
     provider_id: str
-    volume: object = dataclasses.field(repr=False, compare=False)
+    volume: object = dataclasses.field(default=None, repr=False,
+                                       compare=False)
 
     @property
     def made(self):
@@ -48,7 +50,7 @@ class Known:
 
 
 class Records:
-    """All volumes of the cloud.
+    """All volumes and snapshots of the cloud.
 
     :param host: of the back-end, host@backend
     :param cluster: of the back-end, None without
@@ -59,28 +61,22 @@ class Records:
         self._cluster = cluster
 
     def volumes(self):
-        """Every volume by the id that the ledger has: {uuid: Known}.
+        """Each volume and snapshot by its id in the ledger: {uuid: Known}.
 
-        One that is migrated is found by both of its ids.
+        A volume that is migrated is found by both of its ids.  Snapshots are
+        where their volume is: Cinder migrates no volume that has some.
         """
-        found = {}
-        for volume in self._rows():
+        found, here = {}, {}
+        for volume in _rows(objects.VolumeList):
             known = Known(volume.name_id, self._is_here(volume),
                           volume.status, volume.provider_id or '', volume)
             found.setdefault(volume.id, known)
             found[volume.name_id] = known
+            here[volume.id] = known.here
+        for each in _rows(objects.SnapshotList):
+            found[each.id] = Known(each.id, here.get(each.volume_id, False),
+                                   each.status, each.provider_id or '')
         return found
-
-    def _rows(self):
-        marker = None
-        while True:
-            rows = objects.VolumeList.get_all(
-                context.get_admin_context(), marker=marker, limit=_BATCH,
-                sort_keys=['created_at', 'id'], sort_dirs=['asc', 'asc'])
-            yield from rows
-            if len(rows) < _BATCH:
-                return
-            marker = rows[-1].id
 
     def _is_here(self, volume):
         if self._cluster and volume.cluster_name:
@@ -88,3 +84,17 @@ class Records:
                 volume.cluster_name)
         return bool(volume.host) and self._host == volume_utils.extract_host(
             volume.host)
+
+
+def _rows(kind):
+    """All rows of a VolumeList or SnapshotList, in batches."""
+    marker = None
+    while True:
+        rows = kind.get_all(
+            context.get_admin_context(), filters=None, marker=marker,
+            limit=_BATCH,
+            sort_keys=['created_at', 'id'], sort_dirs=['asc', 'asc'])
+        yield from rows
+        if len(rows) < _BATCH:
+            return
+        marker = rows[-1].id

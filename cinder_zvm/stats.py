@@ -9,7 +9,7 @@ from cinder.common import constants
 #   filter_function = "volume.size <= capabilities.zvm_largest_free_gb"
 
 # Of a LUN in the pool, in the order in which an operator looks for them.
-_COUNTS = ('free', 'preparing', 'ours', 'used', 'wiping', 'freeing',
+_COUNTS = ('free', 'preparing', 'copying', 'ours', 'used', 'wiping', 'freeing',
            'quarantined', 'foreign', 'lost', 'drift', 'twice')
 
 

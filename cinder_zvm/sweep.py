@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The ledger beside Cinder's records: what was cut off is finished or undone.
 
-A sweep reads the ledger first and Cinder's database after it.  A volume is in
-the database before its LUN is claimed and until the LUN is free, so that one
-which the ledger has and the database has not is truly unknown to Cinder.
+A sweep reads the ledger first and Cinder's database after it.  A volume or
+snapshot is in the database before its LUN is claimed and until the LUN is
+free, so that one which the ledger has and the database has not is truly
+unknown to Cinder.  The copy that takes the place of a volume's LUN has an id
+of its own that Cinder never knows: it is a create that nobody has finished.
 
 What the sweep does with a LUN of this back-end:
 
@@ -147,7 +149,8 @@ class Sweeper:
                 report.confirmed.append(lun.volume_id)
             elif lun.state == 'quarantined' and lun.phase == 'unknown':
                 self._do(self._pool.readmit, lun, report, report.readmitted)
-        elif lun.phase == 'create' and lun.state in ('ours', 'preparing'):
+        elif lun.phase == 'create' and lun.state in (
+                'ours', 'preparing', 'copying'):
             self._do(self._pool.abandon, lun, report, report.undone)
         elif known is None and lun.state == 'ours':
             self._do(self._pool.set_aside, lun, report, report.set_aside)

@@ -22,29 +22,6 @@ def refusal(operation, why='not supported by this version of the driver'):
 class NotOffered:
     """Mixed into the driver in front of Cinder's base class."""
 
-    def create_snapshot(self, snapshot):
-        """Refused: a snapshot would be a full copy on a second LUN."""
-        raise refusal('Snapshot of a z/VM SCSI volume')
-
-    def delete_snapshot(self, snapshot):
-        """Succeeds: no snapshot exists, its creation was refused.
-
-        A refusal here would leave the row of a refused snapshot in Cinder's
-        database for ever.
-        """
-
-    def create_volume_from_snapshot(self, volume, snapshot):
-        """Refused: there are no snapshots."""
-        raise refusal('Volume from a snapshot')
-
-    def revert_to_snapshot(self, context, volume, snapshot):
-        """Refused: there are no snapshots."""
-        raise refusal('Revert to a snapshot')
-
-    def create_cloned_volume(self, volume, src_vref):
-        """Refused: a clone would be a full copy on a second LUN."""
-        raise refusal('Clone of a z/VM SCSI volume')
-
     def copy_image_to_volume(self, context, volume, image_service, image_id,
                              disable_sparse=False):
         """Refused: the base class would attach the LUN to this host."""
@@ -95,32 +72,32 @@ class NotOffered:
         raise refusal('Unmanaging volume %s' % volume.id)
 
     def manage_existing_snapshot(self, snapshot, existing_ref):
-        """Refused: there are no snapshots."""
+        """Refused: this version only knows LUNs it has claimed itself."""
         raise refusal('Managing an existing snapshot')
 
     def manage_existing_snapshot_get_size(self, snapshot, existing_ref):
-        """Refused: there are no snapshots."""
+        """Refused: this version only knows LUNs it has claimed itself."""
         raise refusal('Managing an existing snapshot')
 
     def get_manageable_snapshots(self, cinder_snapshots, marker, limit,
                                  offset, sort_keys, sort_dirs):
-        """Refused: there are no snapshots."""
+        """Refused: this version only knows LUNs it has claimed itself."""
         raise refusal('Listing manageable snapshots')
 
     def unmanage_snapshot(self, snapshot):
-        """Refused: there are no snapshots."""
+        """Refused: the ledger would keep a LUN that Cinder has forgotten."""
         raise refusal('Unmanaging a snapshot')
 
     def create_export_snapshot(self, context, snapshot, connector):
-        """Refused: there are no snapshots."""
-        raise refusal('Export of a snapshot')
+        """Refused: no host but the zHCP has a path to a snapshot."""
+        raise refusal('Export of a snapshot', NO_HOST_ATTACH)
 
     def remove_export_snapshot(self, context, snapshot):
         """Nothing was exported."""
 
     def initialize_connection_snapshot(self, snapshot, connector, **kwargs):
-        """Refused: there are no snapshots."""
-        raise refusal('Attaching a snapshot')
+        """Refused: a guest would write to it; make a volume from it."""
+        raise refusal('Attaching a snapshot', NO_HOST_ATTACH)
 
     def terminate_connection_snapshot(self, snapshot, connector, **kwargs):
         """Nothing was connected."""

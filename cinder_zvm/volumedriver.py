@@ -39,9 +39,10 @@ class ZVMVolumeDriver(unsupported.NotOffered, driver.VolumeDriver):
     Version history::
 
         0.1.0 - create, delete, attach and detach of single volumes
+        0.2.0 - snapshots, clones, extending by moving, revert
     """
 
-    VERSION = '0.1.0'
+    VERSION = '0.2.0'
     CI_WIKI_NAME = 'zVM_Volume_CI'
     # All state is on the zHCP, changed under one lock there.
     SUPPORTS_ACTIVE_ACTIVE = True
@@ -86,7 +87,7 @@ class ZVMVolumeDriver(unsupported.NotOffered, driver.VolumeDriver):
             self._backend.pool,
             oversize_percent=settings.max_oversize_percent,
             job_timeout=settings.job_timeout,
-            trust=settings.trust_free_luns)
+            trust=settings.trust_free_luns, verify=settings.copy_verify)
 
     def check_for_setup_error(self):
         """Run the program on the zHCP and read the pool.
@@ -137,15 +138,47 @@ class ZVMVolumeDriver(unsupported.NotOffered, driver.VolumeDriver):
 
         :returns: the model update with provider_id
         """
+        self._not_encrypted(volume)
+        with errors.told('Volume %s cannot be created' % volume.id):
+            lun = self._volumes.create(volume.name_id, volume.size)
+        return self._made('Volume', volume, lun)
+
+    @volume_utils.trace
+    def create_volume_from_snapshot(self, volume, snapshot):
+        """Copy the snapshot's LUN to one that is large enough for both.
+
+        :returns: the model update with provider_id
+        """
+        return self._copied(volume, snapshot.id, 'snapshot')
+
+    @volume_utils.trace
+    def create_cloned_volume(self, volume, src_vref):
+        """Copy the source's LUN to one that is large enough for both.
+
+        :returns: the model update with provider_id
+        :raises VolumeIsBusy: the source is attached
+        """
+        return self._copied(volume, src_vref.name_id, 'volume')
+
+    def _copied(self, volume, source_id, what):
+        self._not_encrypted(volume)
+        with errors.told('Volume %s cannot be created from %s %s'
+                         % (volume.id, what, source_id)):
+            lun = self._volumes.copy(volume.name_id, source_id, volume.size)
+        return self._made('Volume', volume, lun)
+
+    @staticmethod
+    def _not_encrypted(volume):
         if volume.encryption_key_id:
             raise unsupported.refusal(
                 'Encrypted volume %s' % volume.id,
                 'nova-compute on z/VM has no encryptor; use a volume type '
                 'without encryption')
-        with errors.told('Volume %s cannot be created' % volume.id):
-            lun = self._volumes.create(volume.name_id, volume.size)
-        LOG.info('Volume %(volume)s is %(lun)s (%(capacity)s).',
-                 {'volume': volume.id, 'lun': errors.place(lun),
+
+    @staticmethod
+    def _made(what, made, lun):
+        LOG.info('%(what)s %(id)s is %(lun)s (%(capacity)s).',
+                 {'what': what, 'id': made.id, 'lun': errors.place(lun),
                   'capacity': lun.capacity})
         return {'provider_id': volumeop.provider_id(lun)}
 
@@ -164,12 +197,65 @@ class ZVMVolumeDriver(unsupported.NotOffered, driver.VolumeDriver):
 
     @volume_utils.trace
     def extend_volume(self, volume, new_size):
-        """Succeed if the LUN is large enough already.
+        """Nothing, if the LUN is large enough; else move to a larger one.
 
         :param new_size: GiB
+        :raises VolumeIsBusy: the volume is attached
         """
         with errors.told('Volume %s cannot be extended' % volume.id):
-            self._volumes.extend(volume.name_id, new_size)
+            lun = self._volumes.extend(volume.name_id, new_size)
+        self._save(volume, lun)
+
+    @staticmethod
+    def _save(volume, lun):
+        """What extend and revert return nobody looks at."""
+        found = volumeop.provider_id(lun)
+        if volume.provider_id != found:
+            volume.provider_id = found
+            volume.save()
+            LOG.info('Volume %(volume)s is %(lun)s now.',
+                     {'volume': volume.id, 'lun': errors.place(lun)})
+
+    # snapshots
+
+    @volume_utils.trace
+    def create_snapshot(self, snapshot):
+        """Copy the volume's LUN to one that is the snapshot's.
+
+        :returns: the model update with provider_id
+        :raises VolumeIsBusy: the volume is attached
+        """
+        with errors.told('Snapshot %s cannot be created' % snapshot.id):
+            lun = self._volumes.copy(snapshot.id, snapshot.volume.name_id,
+                                     snapshot.volume_size, role='snapshot')
+        return self._made('Snapshot', snapshot, lun)
+
+    @volume_utils.trace
+    def delete_snapshot(self, snapshot):
+        """Wipe the LUN and free it; no volume depends on it.
+
+        :raises SnapshotIsBusy: a volume is being made from it
+        """
+        try:
+            with errors.told('Snapshot %s cannot be deleted' % snapshot.id):
+                self._volumes.delete(snapshot.id)
+        except exception.VolumeIsBusy as err:
+            raise exception.SnapshotIsBusy(message=err.msg) from err
+
+    @volume_utils.trace
+    def revert_to_snapshot(self, context, volume, snapshot):
+        """Let a copy of the snapshot take the place of the volume's LUN.
+
+        :raises VolumeIsBusy: the volume is attached
+        """
+        with errors.told('Volume %s cannot be reverted to snapshot %s'
+                         % (volume.id, snapshot.id)):
+            lun = self._volumes.revert(volume.name_id, snapshot.id)
+        self._save(volume, lun)
+
+    def snapshot_revert_use_temp_snapshot(self):
+        """No: until the copy is whole the volume keeps its own LUN."""
+        return False
 
     def update_migrated_volume(self, context, volume, new_volume,
                                original_volume_status):
@@ -297,22 +383,24 @@ class ZVMVolumeDriver(unsupported.NotOffered, driver.VolumeDriver):
     # start-up
 
     def update_provider_info(self, volumes, snapshots):
-        """Fill provider_ids that a killed create did not save.
+        """Set provider_ids that a killed process did not save.
 
         An exception here would stop cinder-volume.
 
-        :returns: (list of updates or None, None)
+        :returns: (list of updates or None, the same for snapshots)
         """
-        lacking = [volume for volume in volumes if not volume.provider_id]
-        if not lacking:
-            return None, None
         try:
-            known = {str(lun.volume_id): lun
+            known = {str(lun.volume_id): volumeop.provider_id(lun)
                      for lun in self._backend.pool.view().luns
-                     if lun.volume_id}
+                     if lun.volume_id and lun.state in ('ours', 'used')}
         except Exception as err:
-            LOG.warning('provider_ids are not filled in: %s', err)
+            LOG.warning('provider_ids are not looked at: %s', err)
             return None, None
-        return [{'id': volume.id,
-                 'provider_id': volumeop.provider_id(known[volume.name_id])}
-                for volume in lacking if volume.name_id in known], None
+        return (_updates(known, [(each, each.name_id) for each in volumes]),
+                _updates(known, [(each, each.id) for each in snapshots]))
+
+
+def _updates(known, rows):
+    """Of rows whose provider_id is not the ledger's, or None."""
+    return [{'id': row.id, 'provider_id': known[key]} for row, key in rows
+            if row.provider_id != known.get(key, row.provider_id)] or None

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What becomes of a LUN when Cinder creates, extends or deletes a volume.
+"""What becomes of a LUN when Cinder creates, copies or deletes a volume.
 
 The zHCP's ledger decides; here is what Cinder's driver asks of it and in
 which order.  Nothing is kept in memory between two calls: a cinder-volume
@@ -13,6 +13,7 @@ from oslo_log import log as logging
 
 from zvm_common import exceptions
 from zvm_common import model
+from zvm_common import pool as scsi_pool
 
 from cinder_zvm import errors
 
@@ -46,15 +47,18 @@ class VolumeOperations:
 
     :param pool: zvm_common.pool.Pool
     :param oversize_percent: how much larger than asked a LUN may be
-    :param job_timeout: seconds that one wipe may take
+    :param job_timeout: seconds that one wipe or copy may take
     :param trust: hand out free LUNs without wiping them first
+    :param verify: ``all`` or ``sampled``: what of a copy is read back
     """
 
-    def __init__(self, pool, oversize_percent, job_timeout, trust=False):
+    def __init__(self, pool, oversize_percent, job_timeout, trust=False,
+                 verify='all'):
         self.pool = pool
         self.oversize_percent = oversize_percent
         self.job_timeout = job_timeout
         self.trust = trust
+        self.verify = verify
 
     # create
 
@@ -68,7 +72,11 @@ class VolumeOperations:
             create without a delete
         :raises WipeFailed: the LUN could not be made clean; in quarantine
         """
-        lun = self._claim(volume_id, gib)
+        minimum = model.Capacity.from_gib(gib)
+        return self._finished(volume_id, self._claim(volume_id, minimum))
+
+    def _finished(self, volume_id, lun):
+        """The LUN when its wipe or copy is done, or nothing is left of it."""
         try:
             return self._prepared(lun)
         except exceptions.WipeFailed:
@@ -79,12 +87,15 @@ class VolumeOperations:
             self._give_back(volume_id)
             raise
 
-    def _claim(self, volume_id, gib):
-        minimum = model.Capacity.from_gib(gib)
+    def _claim(self, volume_id, minimum, copy=None):
+        """A LUN, to be empty or to become a copy; its LunState."""
         maximum = model.Capacity(
             minimum.bytes * (100 + self.oversize_percent) // 100)
         operation = str(uuid.uuid4())
         try:
+            if copy is not None:
+                return self.pool.copy(volume_id, operation, minimum, maximum,
+                                      copy)
             return self.pool.claim(volume_id, operation, minimum, maximum,
                                    trust=self.trust)
         except exceptions.NoSuitableLun as err:
@@ -130,6 +141,12 @@ class VolumeOperations:
         if lun.state == 'preparing':
             LOG.info('%(lun)s is wiped before volume %(volume)s gets it.',
                      {'lun': errors.place(lun), 'volume': lun.volume_id})
+            lun = self._wait(lun.volume_id)
+        elif lun.state == 'copying':
+            LOG.info('%(lun)s becomes a copy of volume %(source)s for '
+                     '%(volume)s.',
+                     {'lun': errors.place(lun), 'source': lun.source,
+                      'volume': lun.volume_id})
             lun = self._wait(lun.volume_id)
         if lun is None or lun.state != 'ours':
             raise exceptions.LunBusy(
@@ -184,6 +201,8 @@ class VolumeOperations:
                 return None
             if lun.state == 'used':
                 raise errors.busy(lun)
+            if lun.readers:
+                raise errors.read(lun)
             if lun.state in ('wiping', 'freeing'):
                 return lun
             try:
@@ -199,11 +218,12 @@ class VolumeOperations:
                 lun = None
 
     def _wait(self, volume_id):
-        """Wait for the wipe, through outages of the MN and the zHCP.
+        """Wait for the job, through outages of the MN and the zHCP.
 
         :returns: LunState when the LUN is ours, None when it was freed
         :raises WipeFailed: it is in quarantine
-        :raises OutcomeUnknown: the time is over and the wipe goes on
+        :raises CopyFailed: it is no copy
+        :raises OutcomeUnknown: the time is over and the job goes on
         """
         end = time.monotonic() + self.job_timeout
         for left in reversed(range(_OUTAGES)):
@@ -213,7 +233,7 @@ class VolumeOperations:
             except (exceptions.TryLater, exceptions.OutcomeUnknown) as err:
                 if not left or time.monotonic() >= end:
                     raise
-                LOG.warning('Waiting for the wipe of volume %(volume)s: '
+                LOG.warning('Waiting for the job of volume %(volume)s: '
                             '%(error)s',
                             {'volume': volume_id, 'error': err})
                 time.sleep(_PAUSE)
@@ -232,19 +252,94 @@ class VolumeOperations:
                 % (volume_id, self.pool.name))
         return lun
 
+    # copies
+
+    def copy(self, volume_id, source_id, gib, role='current'):
+        """A LUN that has the bytes of another one's whole real size.
+
+        :param volume_id: of the volume (name_id) or snapshot that is made
+        :param source_id: of the volume (name_id) or snapshot that is copied
+        :param gib: size in GiB; the LUN is at least as large as its source's
+        :param role: ``current`` for a volume, ``snapshot`` for a snapshot
+        :returns: LunState
+        :raises ZvmError: nothing is left behind, as with :meth:`create`
+        :raises VolumeIsBusy: the source is attached
+        """
+        source = self._at_rest(source_id)
+        copy = scsi_pool.Copy(source, role, self.verify, self.job_timeout)
+        return self._finished(volume_id, self._claim(
+            volume_id, max(model.Capacity.from_gib(gib), source.size), copy))
+
+    def _at_rest(self, volume_id):
+        """The LUN of a volume that nobody uses or works on."""
+        lun = self.find(volume_id)
+        if lun.state == 'used':
+            raise errors.attached(lun)
+        if lun.state != 'ours':
+            raise exceptions.LunBusy(
+                'The LUN of volume %s is %s' % (volume_id, lun.state),
+                advice='Wait until the running operation has ended.')
+        return lun
+
     def extend(self, volume_id, gib):
-        """Succeed if the LUN has the new size already.
+        """Let the volume have a new size, on a larger LUN where need be.
 
         :param gib: new size in GiB
-        :raises NoSuitableLun: it has not; this version moves no data
+        :returns: LunState; another LUN than before when its data have moved
+        :raises VolumeIsBusy: the volume is attached
+        :raises ZvmError: the volume is as it was
         """
-        lun = self.find(volume_id)
-        if lun.size < model.Capacity.from_gib(gib):
-            raise exceptions.NoSuitableLun(
-                '%s has %s GiB and cannot grow to %s GiB'
-                % (errors.place(lun), _gib(lun.size), gib),
-                advice='Create a larger volume and copy the data inside a '
-                       'guest; this version moves no data to a larger LUN.')
+        lun = self._at_rest(volume_id)
+        wanted = model.Capacity.from_gib(gib)
+        if lun.size >= wanted:
+            return lun
+        return self._move(lun, lun, wanted)
+
+    def revert(self, volume_id, snapshot_id):
+        """Let the volume have the snapshot's bytes, on another LUN.
+
+        The old LUN is wiped when the new one has taken its place, so that
+        whatever dies in between leaves the volume as it was, or as wanted.
+
+        :returns: LunState of the new LUN
+        :raises VolumeIsBusy: the volume is attached
+        :raises ZvmError: the volume is as it was
+        """
+        lun = self._at_rest(volume_id)
+        snapshot = self._at_rest(snapshot_id)
+        return self._move(lun, snapshot, max(lun.size, snapshot.size))
+
+    def _move(self, lun, source, minimum):
+        """Let a copy of the source take the place of a volume's LUN."""
+        move_id = str(uuid.uuid4())
+        copy = scsi_pool.Copy(source, 'target', self.verify, self.job_timeout,
+                              replaces=lun)
+        target = self._finished(move_id, self._claim(
+            move_id, max(minimum, source.size), copy))
+        try:
+            return self._switch(target, lun.volume_id)
+        except Exception:
+            # after a switch this is the old LUN, which is wiped anyway
+            self._give_back(move_id)
+            raise
+
+    def _switch(self, target, volume_id):
+        end = time.monotonic() + self.job_timeout
+        while True:
+            try:
+                return self.pool.switch(target.volume_id, volume_id)
+            except exceptions.LunBusy as err:
+                # a clone that began meanwhile reads the old LUN
+                if not err.fields.get('readers') or time.monotonic() >= end:
+                    raise
+                LOG.info('Volume %(volume)s: %(error)s',
+                         {'volume': volume_id, 'error': err})
+                time.sleep(_PAUSE)
+            except exceptions.OutcomeUnknown:
+                found = self.find(volume_id)
+                if found.lun != target.lun:
+                    raise
+                return found
 
 
 def _gib(capacity):

@@ -148,14 +148,23 @@ When false a LUN whose wipe this driver has not seen is wiped before it
 becomes a volume. Set it only when nobody else uses the pool and its LUNs came
 empty from the storage server: otherwise a tenant reads another's data.
 """),
+    cfg.StrOpt(
+        'zvm_copy_verify', default='all', choices=('all', 'sampled'),
+        help="""
+What of a copy is read back from the disk and compared with its source.
+
+With all every byte, which makes a copy take about twice its time. With sampled
+64 places of 1 MiB, the first and the last among them.
+"""),
     cfg.IntOpt(
         'zvm_job_timeout', default=86400, min=1,
         help="""
-Seconds to wait for a job on the zHCP, such as wiping a LUN.
+Seconds to wait for a job on the zHCP: wiping or copying a LUN.
 
 One day writes several TiB even through a slow path. Four jobs work at once on
-a zHCP, and the time that one waits for its turn counts. The job itself is not
-stopped at the end of this time; it is found again by the next try.
+a zHCP, and the time that one waits for its turn counts. At the end of this
+time a copy is given up. A wipe is not: it goes on, and is found again by the
+next try.
 """),
 ]
 
@@ -196,6 +205,7 @@ class Settings:
     connect_timeout: int
     read_timeout: int
     job_timeout: int
+    copy_verify: str = 'all'
     cloud: str = ''
     sweep_interval: int = 600
 
@@ -231,6 +241,7 @@ def settings(section):
         connect_timeout=read.plain('zvm_xcat_connect_timeout'),
         read_timeout=read.plain('zvm_xcat_read_timeout'),
         job_timeout=read.plain('zvm_job_timeout'),
+        copy_verify=read.plain('zvm_copy_verify'),
         cloud=read.optional('zvm_cloud', _cloud) or '',
         sweep_interval=read.plain('zvm_sweep_interval'))
     _no_overlap(result)

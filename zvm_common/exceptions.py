@@ -329,6 +329,13 @@ class WipeFailed(Refused):
     advice = 'The LUN is in quarantine: check it on the storage server.'
 
 
+class CopyFailed(Refused):
+    """A LUN did not become a copy of another one, which is unchanged."""
+
+    advice = ('Mend the cause that the message names and try again; what was '
+              'copied is wiped.')
+
+
 _BY_CODE = {
     'stale': StaleGeneration,
     'busy': LunBusy,

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Claims on the LUNs of one SCSI pool."""
 
+import dataclasses
 import itertools
 import logging
 import time
@@ -19,6 +20,40 @@ _PAUSES = (2, 5, 10, 20)
 
 # More devices than these are not tried for one job.
 _JOB_DEVICES = 8
+
+
+# A job says how far it is after each GiB; one that is silent for so long (s)
+# is told of.
+_SILENT = 600
+
+
+@dataclasses.dataclass(frozen=True)
+class Copy:
+    """What a claimed LUN is to become a copy of.
+
+    :param source: LunState of a volume or snapshot that is ours
+    :param role: ``current``, ``snapshot``, or ``target`` for a LUN that is
+        to take the place of another
+    :param replaces: LunState of the volume whose LUN it is to become
+    :param verify: ``all`` or ``sampled``: what is read back
+    :param seconds: after which the job gives up
+    """
+
+    source: object
+    role: str
+    verify: str
+    seconds: int
+    replaces: object = None
+
+    def arguments(self):
+        """Of the verb, in its order."""
+        if self.replaces is None:
+            moves = ('none', 0)
+        else:
+            moves = (model.Uuid(self.replaces.volume_id),
+                     self.replaces.generation)
+        return (model.Uuid(self.source.volume_id), self.source.generation,
+                self.role, *moves, self.verify, int(self.seconds))
 
 
 class Pool:
@@ -152,6 +187,35 @@ class Pool:
             operation=str(model.OperationId(operation_id)))
         return state.lun_state(answer.fields)
 
+    def copy(self, volume_id, operation_id, minimum, maximum, copy):
+        """Claim a LUN, which becomes a copy of another one: :meth:`wait`.
+
+        :param copy: a :class:`Copy`; minimum is not less than the real size
+            of its source
+        :raises LunBusy: the source is not a volume that nobody uses
+        :raises StaleGeneration: it has changed since it was looked at
+        :raises NoSuitableLun, LedgerDamaged: as :meth:`claim`
+        """
+        answer = self.zhcp.call(
+            'copy', self.name, model.Uuid(volume_id), minimum.bytes,
+            maximum.bytes, self.zhcp.scope, self._job_devices,
+            self.ledger or 'any', *copy.arguments(),
+            operation=str(model.OperationId(operation_id)))
+        return state.lun_state(answer.fields)
+
+    def switch(self, copy_id, volume_id):
+        """Let a copy be the volume's LUN; the one that it had is wiped.
+
+        :param copy_id: of the claim in role ``target``
+        :returns: LunState of the volume
+        :raises StaleGeneration: something happened to the volume meanwhile
+        :raises LunBusy: it is used, or being copied
+        """
+        answer = self.zhcp.call('switch', self.zhcp.scope,
+                                model.Uuid(copy_id), model.Uuid(volume_id),
+                                self._job_devices)
+        return state.lun_state(answer.fields)
+
     def cancel(self, volume_id, operation_id):
         """End the doubt about a claim whose outcome is not known.
 
@@ -192,23 +256,25 @@ class Pool:
         :param timeout: seconds
         :returns: its LunState when it is ours, None when it was freed
         :raises WipeFailed: the LUN is in quarantine
+        :raises CopyFailed: it did not become the copy that it was to be
         :raises OutcomeUnknown: the time is over and the job goes on
         """
         end = time.monotonic() + timeout
-        waiting, tenth = _WAIT, 0
+        waiting, told = _WAIT, _Told()
         for pause in itertools.chain(_PAUSES, itertools.repeat(_PAUSES[-1])):
             found = self._ask(volume_id, max(1, min(timeout, waiting)))
-            if found is None or found.state not in ('preparing', 'wiping'):
+            if found is None or found.state not in _AT_WORK:
                 return found
             if found.job == 'dead':
                 self._again(found)
-            tenth = _tell_progress(found, tenth)
+            told.tell(found)
             left = end - time.monotonic()
             if left <= 0:
                 raise exceptions.OutcomeUnknown(
-                    'The wipe of LUN %s of pool %s is not done after %d '
+                    'The %s of LUN %s of pool %s is not done after %d '
                     'seconds (%s) and goes on on the zHCP'
-                    % (found.lun, found.pool, timeout, _progress(found)))
+                    % (_work(found), found.lun, found.pool, timeout,
+                       _progress(found)))
             time.sleep(min(pause, left))
             waiting = 1
 
@@ -223,6 +289,10 @@ class Pool:
             raise exceptions.WipeFailed(
                 'LUN %s of pool %s could not be wiped: %s'
                 % (found.lun, found.pool, found.why))
+        if found.state == 'copying' and found.why:
+            raise exceptions.CopyFailed(
+                'LUN %s of pool %s did not become a copy: %s'
+                % (found.lun, found.pool, found.why))
         return found
 
     def _again(self, found):
@@ -235,18 +305,43 @@ class Pool:
                            'any', operation=found.operation_id)
 
 
+_AT_WORK = {'preparing': 'wipe', 'wiping': 'wipe', 'copying': 'copy'}
+
+
+def _work(found):
+    return _AT_WORK[found.state]
+
+
 def _progress(found):
+    done = '%.1f' % (found.done / model.GIB)
+    if found.state == 'copying':
+        return '%s GiB copied and read back' % done
     whole = '%.1f' % (found.size.bytes / model.GIB) if found.size else '?'
-    return '%.1f of %s GiB' % (found.done / model.GIB, whole)
+    return '%s of %s GiB' % (done, whole)
 
 
-def _tell_progress(found, told):
-    """Log each tenth of a wipe; the one that was told last."""
-    tenth = found.done * 10 // found.size.bytes if found.size else 0
-    if tenth > told:
-        LOG.info('Wipe of LUN %s of pool %s: %s', found.lun, found.pool,
-                 _progress(found))
-    return max(tenth, told)
+class _Told:
+    """What the log has of one job: each tenth, and when it says nothing."""
+
+    def __init__(self):
+        self._tenth = 0
+        self._silent = 0
+
+    def tell(self, found):
+        tenth = found.done * 10 // found.size.bytes if found.size else 0
+        if tenth > self._tenth:
+            self._tenth, self._silent = tenth, 0
+            LOG.info('%s of LUN %s of pool %s: %s',
+                     _work(found).capitalize(), found.lun, found.pool,
+                     _progress(found))
+        if found.beat >= self._silent + _SILENT:
+            self._silent = found.beat
+            LOG.warning('The %s of LUN %s of pool %s has told nothing for %d '
+                        'seconds (%s). Look on the zHCP at its process, '
+                        '/var/lib/zvm-volume/jobs/%s-%s.run, and at the paths '
+                        'of its disk.', _work(found), found.lun, found.pool,
+                        found.beat, _progress(found), found.lun,
+                        found.wwpns[0])
 
 
 def _checked_user(user):

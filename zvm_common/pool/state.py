@@ -9,8 +9,9 @@ from zvm_common import model
 
 #: Lives of a LUN.  ``lost`` is a line with a volume's stamp and no record,
 #: ``foreign`` one that somebody else has reserved or uses, ``freeing`` one
-#: whose wipe is done and whose line is about to say so.
-STATES = ('free', 'preparing', 'ours', 'used', 'wiping', 'freeing',
+#: whose wipe is done and whose line is about to say so, ``copying`` one that
+#: becomes a copy of another (``why`` says that it failed).
+STATES = ('free', 'preparing', 'copying', 'ours', 'used', 'wiping', 'freeing',
           'quarantined', 'lost', 'foreign')
 
 
@@ -23,11 +24,16 @@ class LunState:
     ``devices`` are set while it is used. ``operation_id`` is that of the claim
     or attach that made it what it is. ``drift`` says how the line differs
     from the record ('gone': there is none), '' when it does not. ``job`` is
-    '', 'runs' or 'dead', ``done`` what a job that runs has wiped (bytes,
-    whole GiB of them until all is wiped). ``scope`` says whose record it is,
-    ``phase`` what is not finished: ``create`` until Cinder's record is known
-    to have the volume, ``dedicate`` and ``detach``, ``unknown`` while it is
-    set aside as Cinder does not know it.
+    '', 'runs' or 'dead', ``done`` what a job that runs has wiped or copied
+    and compared (bytes, whole GiB of them until the end), ``beat`` the seconds
+    since it last said so. ``scope`` says whose record it is, ``phase`` what is
+    not finished: ``create`` until Cinder's record is known to have the volume,
+    ``dedicate`` and ``detach``, ``switch`` while it takes the place of another
+    LUN, ``unknown`` while it is set aside as Cinder does not know it.
+    ``role`` is ``current``, ``snapshot``, or of a volume that moves
+    (``moves``) from one LUN to another ``target`` and ``old``; those have an
+    id of their own as ``volume_id``. ``source`` is the volume that it is being
+    copied from, ``readers`` are those that are copied from this one.
     """
 
     pool: str
@@ -52,6 +58,11 @@ class LunState:
     drift: str = ''
     job: str = ''
     done: int = 0
+    beat: int = 0
+    role: str = ''
+    source: str | None = None
+    moves: str | None = None
+    readers: tuple = ()
     scope: str = ''
     phase: str = ''
     why: str | None = None
@@ -150,6 +161,12 @@ def _lun_state(fields):
         drift=get('drift') or '',
         job=get('job') or '',
         done=int(get('done') or 0),
+        beat=int(get('beat') or 0),
+        role=get('role') or '',
+        source=_maybe(model.Uuid, get('source')),
+        moves=_maybe(model.Uuid, get('moves')),
+        readers=tuple(str(model.Uuid(v)) for v
+                      in (get('readers') or '').split(';') if v),
         scope=get('scope') or '',
         phase=get('phase') or '',
         why=(get('why') or '').replace('~', ' ') or None)

@@ -24,6 +24,9 @@ verb_attach() {
     fi
     [ "$r_state" = ours ] || refuse busy "$(row)"
     [ "$r_gen" = "$2" ] || refuse stale "$(row)"
+    [ "$r_role" = current ] || refuse busy "$(row) text=$(text "it is the LUN \
+of no volume")"
+    not_read
     foreign_user && refuse busy "$(row) text=$(text "$foreign")"
     guest_is_off "$5" && refuse off "guest=$5 text=$(text "$q_out")"
     check_devices "$4" "$5"

@@ -10,23 +10,34 @@ CREATE_LEASE=3600
 # claim POOL VOLUME MINIMUM MAXIMUM SCOPE TRUST ZHCP-DEVICES LEDGER
 # LEDGER is the one that the caller has compared with Cinder's records
 verb_claim() {
+    need is_word "$6"
+    begin=begin_empty c_trust=$6 c_source=
+    take_lun "$1" "$2" "$3" "$4" "$5" "$7" "$8"
+}
+
+begin_empty() {
+    r_state=ours r_role=current r_source='' r_moves='' r_mgen=''
+    [ "$c_clean" = yes ] || [ "$c_trust" = trust ] || r_state=preparing
+}
+
+take_lun() { # take_lun POOL VOLUME MINIMUM MAXIMUM SCOPE ZHCP-DEVICES LEDGER
     need is_word "$1"
     need is_uuid "$2"
     need is_number "$3"
     need is_number "$4"
     need is_word "$5"
-    need is_word "$6"
-    need is_list "$7"
-    need is_word "$8"
+    need is_list "$6"
+    need is_word "$7"
     if find_volume "$2"; then
-        claim_again "$7"
+        claim_again "$6"
         return
     fi
     # lands once more after the volume was deleted, or was cancelled
     [ ! -e "$CLAIMS/$OP" ] || refuse stale "volume=$2 gen= \
 text=$(text "this claim is past")"
-    [ "$8" = any ] || [ "$8" = "$ledger_id" ] || refuse ledger \
+    [ "$7" = any ] || [ "$7" = "$ledger_id" ] || refuse ledger \
         "text=$(text "the ledger is not the one that was there before")"
+    [ -z "$c_source" ] || source_is_there "$5"
     read_pool "$1"
     lost=$(printf '%s\n' "$rows" | grep -c ' state=lost ')
     [ "$lost" = 0 ] || refuse ledger "text=$(text "$lost lines of pool $1 \
@@ -35,14 +46,13 @@ carry a volume's stamp and have no record: the ledger is missing or old")"
     [ -n "$chosen" ] || refuse nolun "$(none_fits "$1" "$3" "$4")"
     retire_was "$2"
     load_lun "$(lun_file "$(field wwpns "$chosen")" "$(field lun "$chosen")")"
-    r_volume=$2 r_role=current r_op=$OP r_before=free r_pool=$1 r_scope=$5
+    r_volume=$2 r_op=$OP r_before=free r_pool=$1 r_scope=$5
     r_wwpns=$(field wwpns "$chosen") r_lun=$(field lun "$chosen")
-    r_gen=$((${r_gen:-0} + 1)) r_jobfcp=$7 r_why='' r_phase=create r_was=''
+    r_gen=$((${r_gen:-0} + 1)) r_jobfcp=$6 r_why='' r_phase=create r_was=''
     r_freed=''
     lease_lun
-    r_state=ours
-    [ "$r_clean" = yes ] || [ "$6" = trust ] || r_state=preparing
     c_clean=${r_clean:-no} r_clean=no
+    "$begin"
     end_claim "$OP"
     save_lun
     settle || claim_undone
@@ -71,10 +81,10 @@ retire_was() { # retire_was VOLUME
 claim_again() {
     case $r_state in
         ours) settle || : ;;
-        preparing)
+        preparing | copying)
             settle || :
             r_jobfcp=$1
-            job_runs || start_job
+            job_runs || [ -n "$r_why" ] || start_job
             ;;
         *) refuse busy "$(row)" ;;
     esac
@@ -154,12 +164,10 @@ look_row() { # look_row [KEY=VALUE]: the answer that says what is so now
     fi
     job=
     case $r_state in
-        preparing | wiping) job_runs && job=runs || job=dead ;;
+        preparing | wiping | copying) job_runs && job=runs || job=dead ;;
     esac
-    done_bytes=
-    [ "$job" != runs ] ||
-        read -r done_bytes <"$JOBS/$(job_key).done" 2>/dev/null || :
-    look_more="job=$job done=$done_bytes${look_more:+ $look_more}"
+    look_more="${look_more:+$look_more }job=$job readers=$(readers "$r_volume")"
+    [ "$job" != runs ] || look_more="$look_more $(told_progress)"
     if [ -n "${1:-}" ]; then
         answer "ok $1 pool=$r_pool $look_more"
     else
@@ -199,21 +207,30 @@ verb_release() {
     esac
     [ "$r_gen" = "$2" ] || refuse stale "$(row)"
     foreign_user && refuse busy "$(row) text=$(text "$foreign")"
-    if [ "$r_state" = preparing ] && job_runs; then
-        # the same wipe, with another end: the job reads the state when done
-        r_before=preparing r_state=wiping
-        save_lun
-        settle || :
-        look_row
-        return
-    fi
-    wipe_to_free "$3"
+    not_read
+    give_up "$3"
     look_row
+}
+
+# A job that runs goes on with another end: it reads the state when it is done,
+# and a copy between its pieces
+give_up() { # give_up ZHCP-DEVICES
+    case $r_state in
+        preparing | copying)
+            if job_runs; then
+                r_before=$r_state r_state=wiping r_why=''
+                save_lun
+                settle || :
+                return
+            fi
+            ;;
+    esac
+    wipe_to_free "$1"
 }
 
 wipe_to_free() { # wipe_to_free ZHCP-DEVICES
     r_before=$r_state r_state=wiping r_gen=$((r_gen + 1)) r_clean=no
-    r_jobfcp=$1 r_why='' r_phase='' r_lease='' r_boot=''
+    r_jobfcp=$1 r_why='' r_phase='' r_lease='' r_boot='' r_source=''
     save_lun
     settle || :
     start_job
@@ -256,7 +273,8 @@ forget_owner() {
     r_freed=$r_volume
     r_volume='' r_state=free r_op='' r_before='' r_guest='' r_node=''
     r_instance='' r_attachment='' r_host='' r_fcp='' r_phase='' r_scope=''
-    r_lease='' r_boot=''
+    r_lease='' r_boot='' r_role='' r_source='' r_sgen='' r_moves='' r_mgen=''
+    r_verify='' r_limit='' r_zero=''
 }
 
 # The LUN that was prepared for the volume may be in quarantine without it

@@ -5,7 +5,7 @@
 
 LUN_KEYS="volume role state op gen before guest node instance attachment host \
 fcp wwid bytes clean scope pool wwpns lun jobfcp phase was last freed why \
-lease boot"
+lease boot source sgen moves mgen verify limit zero"
 FCP_KEYS="device state guest node instance volumes byus chpid wwpn npiv lease \
 boot scope why"
 LUNS=$BASE/luns
@@ -93,9 +93,19 @@ drop_fcp() {
     sync "$FCPS" 2>/dev/null || sync
 }
 
-find_volume() { # r_... := the record of this volume
+find_record() { # r_... := the record that says it is this volume's
     set -- "$(grep -l -F -x "volume=$1" "$LUNS"/*-* 2>/dev/null | head -n 1)"
     [ -n "$1" ] && load_lun "$1"
+}
+
+# A volume without a record may be on its way from one LUN to another
+find_volume() { # r_... := the record of this volume
+    find_record "$1" && return 0
+    set -- "$1" "$(grep -l -F -x "moves=$1" "$LUNS"/*-* 2>/dev/null |
+        xargs -r grep -l -F -x phase=switch | head -n 1)"
+    [ -n "$2" ] && load_lun "$2" || return 1
+    finish_switch
+    [ "$r_volume" = "$1" ]
 }
 
 # No node name of three characters is found in it: rmvm and other commands of
@@ -109,6 +119,7 @@ row() { # the record r_..., for refusals
         "$r_volume" "$r_state" "$r_gen" "$r_op" "$r_pool" "$r_wwpns" "$r_lun"
     printf 'guest=%s node=%s instance=%s attachment=%s host=%s fcp=%s ' \
         "$r_guest" "$r_node" "$r_instance" "$r_attachment" "$r_host" "$r_fcp"
-    printf 'wwid=%s real=%s clean=%s scope=%s phase=%s why=%s' \
+    printf 'wwid=%s real=%s clean=%s scope=%s phase=%s why=%s ' \
         "$r_wwid" "$r_bytes" "$r_clean" "$r_scope" "$r_phase" "$r_why"
+    printf 'role=%s source=%s moves=%s' "$r_role" "$r_source" "$r_moves"
 }

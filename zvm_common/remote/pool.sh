@@ -130,8 +130,10 @@ merge() { # merge POOL
                 known(k, "guest"), known(k, "node"), known(k, "instance"),
                 known(k, "attachment")
             printf "host=%s fcp=%s ", known(k, "host"), known(k, "fcp")
-            printf "scope=%s phase=%s why=%s\n",
+            printf "scope=%s phase=%s why=%s ",
                 known(k, "scope"), known(k, "phase"), known(k, "why")
+            printf "role=%s source=%s moves=%s\n",
+                known(k, "role"), known(k, "source"), known(k, "moves")
         }
         for (k in keys) {
             st = known(k, "state")

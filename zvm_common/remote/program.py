@@ -100,9 +100,9 @@ def _read(name, *parts):
 
 @functools.cache
 def zhcp():
-    """The zHCP program: ledger, pool files, FCP devices, wiping."""
+    """The zHCP program: ledger, pool files, FCP devices, jobs."""
     return _read('zHCP', 'common', 'ledger', 'pool', 'restore', 'claim',
-                 'wipe', 'fcp', 'attach', 'sweep', 'zhcp')
+                 'job', 'wipe', 'copy', 'fcp', 'attach', 'sweep', 'zhcp')
 
 
 @functools.cache

@@ -37,8 +37,8 @@ mend_free() {
     settle && mended=$(set_add "$mended" "$r_lun")
 }
 
-# A wipe is begun again when its job has died; what became of a LUN whose line
-# could not be freed after its wipe nobody knows
+# A job that has died is begun again, a switch is finished; what became of a
+# LUN whose line could not be freed after its wipe nobody knows
 mend_lun() {
     case $r_state in
         freeing)
@@ -49,10 +49,12 @@ mend_lun() {
     esac
     p_file=$POOLS/$r_pool.conf
     line_is || { settle && mended=$(set_add "$mended" "$r_lun"); }
-    case $r_state in
-        preparing | wiping)
-            job_runs || { start_job && mended=$(set_add "$mended" "$r_lun"); }
+    case $r_state/$r_phase in
+        preparing/* | wiping/* | copying/*)
+            [ -n "$r_why" ] || job_runs ||
+                { start_job && mended=$(set_add "$mended" "$r_lun"); }
             ;;
+        ours/switch) finish_switch && mended=$(set_add "$mended" "$r_lun") ;;
     esac
 }
 
@@ -101,16 +103,15 @@ verb_abandon() {
     of_scope "$1" "$2" "$3"
     case $r_state/$r_phase in
         ours/create | preparing/create) ;;
+        copying/create)
+            ! job_runs || refuse lease "$(row) text=$(text "a job still \
+copies to it")"
+            ;;
         *) refuse busy "$(row)" ;;
     esac
     foreign_user && refuse busy "$(row) text=$(text "$foreign")"
     lease_past
-    if [ "$r_state" = preparing ] && job_runs; then
-        r_before=preparing r_state=wiping
-        save_lun
-    else
-        wipe_to_free "$4"
-    fi
+    give_up "$4"
     look_row
 }
 

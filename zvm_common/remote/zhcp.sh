@@ -41,9 +41,10 @@ main() {
             verb_job "$@"
             return
             ;;
-        hello | claim | cancel | look | view | release | wait | hold | drop \
-            | devices | attach | detach | sweep | confirm | abandon \
-            | aside | readmit | rebuild | adopt | used | reap) ;;
+        hello | claim | copy | switch | cancel | look | view | release \
+            | wait | hold | drop | devices | attach | detach | sweep \
+            | confirm | abandon | aside | readmit | rebuild | adopt | used \
+            | reap) ;;
         *) refuse usage "text=$(text "no verb $VERB")" ;;
     esac
     # without flock nothing is safe, and nothing is tried
@@ -54,4 +55,4 @@ main() {
 
 # a verb reads its arguments from 1 on, and none is ever unset
 shift 2 2>/dev/null || set --
-main "$@" '' '' '' '' '' '' '' '' '' '' ''
+main "$@" '' '' '' '' '' '' '' '' '' '' '' '' '' ''

@@ -1,0 +1,242 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=sh disable=SC2015,SC2034,SC2154
+#
+# A LUN that becomes a copy of another one: of its whole real size, read back,
+# and zeros behind its end.  While the record names its source, no guest gets
+# that one and nobody frees it.
+
+# copy POOL VOLUME MINIMUM MAXIMUM SCOPE ZHCP-DEVICES LEDGER
+#      SOURCE GENERATION ROLE REPLACES ITS-GENERATION VERIFY SECONDS
+# REPLACES is the volume whose LUN the copy may become (see "switch"), or none
+verb_copy() {
+    need is_word "$5"
+    need is_uuid "$8"
+    need is_number "$9"
+    need is_word "${10}"
+    need is_word "${11}"
+    need is_number "${12}"
+    need is_word "${13}"
+    need is_number "${14}"
+    begin=begin_copy c_source=$8 c_sgen=$9 c_role=${10} c_moves=${11}
+    c_mgen=${12} c_verify=${13} c_limit=${14}
+    take_lun "$1" "$2" "$3" "$4" "$5" "$6" "$7"
+}
+
+# Before a LUN is chosen for it: can the source be read?
+source_is_there() { # source_is_there SCOPE
+    find_volume "$c_source" || refuse unknown "volume=$c_source"
+    [ "$r_scope" = "$1" ] || refuse scope "$(row)"
+    [ "$r_state" = ours ] || refuse busy "$(row)"
+    [ "$r_gen" = "$c_sgen" ] || refuse stale "$(row)"
+    foreign_user && refuse busy "$(row) text=$(text "$foreign")"
+}
+
+begin_copy() {
+    r_state=copying r_role=$c_role r_source=$c_source r_sgen=$c_sgen
+    r_mgen='' r_moves='' r_verify=$c_verify r_limit=$c_limit r_zero=$c_clean
+    [ "$c_moves" = none ] || { r_moves=$c_moves r_mgen=$c_mgen; }
+}
+
+# Volumes and snapshots that are being copied from this one
+readers() { # readers VOLUME: joined with ;
+    # shellcheck disable=SC2046 # names of records hold no blanks
+    set -- $(grep -l -F -x "source=$1" "$LUNS"/*-* 2>/dev/null)
+    [ $# -eq 0 ] || sed -n 's/^volume=//p' "$@" | tr '\n' ';' | sed 's/;$//'
+}
+
+not_read() { # or the refusal
+    read_by=$(readers "$r_volume")
+    [ -z "$read_by" ] || refuse busy "$(row) readers=$read_by \
+text=$(text "it is being copied to $read_by")"
+}
+
+# --- the job
+
+copy() {
+    rm -f "$JOBS/$(job_key).found"
+    origin=$(grep -l -F -x "volume=$r_source" "$LUNS"/*-* | head -n 1)
+    load o "$LUN_KEYS" "${origin:-none}" ||
+        fail "the ledger has no volume $r_source any more"
+    [ "$o_state" = ours ] && [ "$o_gen" = "$r_sgen" ] ||
+        fail "volume $r_source is $o_state and not what was to be copied"
+    origin=$JOBS/$o_lun-${o_wwpns%%;*}.read
+    # several copies may read one source: the last one takes its paths away
+    exec 5>>"$origin" && flock -s 5 || fail "cannot lock $origin"
+    ( copy_origin )
+    copy_rc=$?
+    flock -u 5
+    flock -x -n 5 || return $copy_rc
+    leave_origin || fail "the source does not leave the zHCP"
+    return $copy_rc
+}
+
+leave_origin() {
+    for dev in $(each "$r_jobfcp"); do
+        for w in $(each "$o_wwpns"); do
+            path_down "$dev:$w:$o_lun" || return 1
+        done
+    done
+}
+
+copy_origin() {
+    reach "$o_wwpns" "$o_lun" || fail "no path from the zHCP's FCP devices \
+$r_jobfcp to the source $o_wwpns $o_lun: are they online, zoned, and the LUN \
+masked to them? $tried"
+    from_disk=$disk
+    user=$(disk_user "$disk") && fail "$disk is in use on the zHCP: $user"
+    identify "$o_wwpns" "$o_lun" "$o_wwid"
+    blockdev --setro "$ROOT/dev/$disk" || fail "$disk stays writable"
+    exec 4<"$ROOT/dev/$disk" && flock -s -w 10 4 ||
+        fail "somebody on the zHCP has locked $disk"
+    length_of_all=$bytes from_wwid=$wwid
+    with_disk "$r_wwpns" "$r_lun" copy_disk
+}
+
+copy_disk() {
+    take_target
+    [ "$wwid" != "$from_wwid" ] || fail "source and copy are one disk"
+    [ "$bytes" -ge "$length_of_all" ] || fail "the source has $length_of_all \
+bytes, the LUN for its copy $bytes"
+    at=0
+    while [ $at -lt "$length_of_all" ]; do
+        go_on
+        piece $at "$length_of_all"
+        copy_piece || fail "copying failed at byte $at: $said"
+        at=$((at + length))
+        progress $at
+    done
+    [ "$r_zero" = yes ] || zero_from "$length_of_all"
+    blockdev --flushbufs "$ROOT/dev/$disk" "$ROOT/dev/$from_disk" ||
+        fail "flush failed"
+    compare
+}
+
+# On a disk that is zero, blocks of zeros need not be written
+copy_piece() {
+    copy_how=
+    [ "$r_zero" != yes ] || copy_how=sparse,
+    write_piece "$ROOT/dev/$from_disk" "$copy_how"
+}
+
+# Between two pieces: cancelled, or for too long?
+go_on() {
+    grep -q -x state=copying "$(lun_file "$r_wwpns" "$r_lun")" ||
+        fail "cancelled"
+    [ $(($(date +%s) - job_began)) -lt "$r_limit" ] ||
+        fail "not done within $r_limit seconds (zvm_job_timeout)"
+}
+
+# The copy is read back from the disk and compared with its source.  A disk
+# that does not give back what was written is for nobody: status 2
+compare() {
+    if [ "$r_verify" = all ]; then
+        at=0
+        while [ $at -lt "$length_of_all" ]; do
+            go_on
+            piece $at "$length_of_all"
+            is_same $at $length || differs $at
+            at=$((at + length))
+            progress $((length_of_all + at))
+        done
+    else
+        samples 0 "$length_of_all" is_same_at || differs $((at * 512))
+    fi
+    [ "$bytes" -eq "$length_of_all" ] ||
+        samples "$length_of_all" "$bytes" is_zero_at || differs $((at * 512))
+}
+
+differs() { echo "the copy does not read as its source at byte $1"; exit 2; }
+
+is_same() { # is_same AT LENGTH: bytes
+    cmp -s -i "$1" -n "$2" "$ROOT/dev/$from_disk" "$ROOT/dev/$disk"
+}
+
+is_same_at() { is_same $((at * 512)) 1048576; }
+
+# A copy that failed stays its volume's and is good for nothing but a wipe
+end_copy() { # end_copy STATUS WHY
+    if [ "$1" = 2 ]; then
+        quarantine "$2"
+        return
+    fi
+    if [ "$1" = 0 ]; then
+        r_state=ours r_sgen='' r_limit='' r_verify='' r_zero=''
+    else
+        r_why=$(text "$2")
+    fi
+    # whoever waits for it has its time from here on
+    [ -z "$r_lease" ] || lease_lun
+    r_source='' r_gen=$((r_gen + 1))
+    save_lun
+    settle || :
+}
+
+# --- a copy that takes the place of its volume's LUN
+
+# switch SCOPE COPY VOLUME ZHCP-DEVICES: the copy is the volume's LUN from now
+# on, and the LUN that it had is wiped.  Refused when anything has happened to
+# the volume since the copy began
+verb_switch() {
+    need is_word "$1"
+    need is_uuid "$2"
+    need is_uuid "$3"
+    need is_list "$4"
+    find_volume "$2" || refuse unknown "volume=$2"
+    [ "$r_scope" = "$1" ] || refuse scope "$(row)"
+    [ "$r_moves" = "$3" ] || refuse busy "$(row)"
+    case $r_role/$r_state/$r_phase in
+        target/ours/create) begin_switch "$3" "$4" ;;
+        target/ours/switch) finish_switch ;;
+        old/*) ;; # it is done
+        *) refuse busy "$(row)" ;;
+    esac
+    find_volume "$3" || refuse unknown "volume=$3"
+    look_row
+}
+
+begin_switch() { # begin_switch VOLUME ZHCP-DEVICES
+    new_file=$(lun_file "$r_wwpns" "$r_lun") switch_gen=$r_mgen
+    find_volume "$1" || refuse unknown "volume=$1"
+    [ "$r_gen" = "$switch_gen" ] || refuse stale "$(row)"
+    [ "$r_state" = ours ] || refuse busy "$(row)"
+    foreign_user && refuse busy "$(row) text=$(text "$foreign")"
+    not_read
+    load_lun "$new_file"
+    r_phase=switch r_jobfcp=$2
+    save_lun
+    finish_switch
+}
+
+# The record of the new LUN says "switch": whoever finds that finishes it.
+# First the old LUN is the copy's, then the new one is the volume's
+finish_switch() { # r_...: the new LUN
+    new_file=$(lun_file "$r_wwpns" "$r_lun")
+    m_volume=$r_moves m_move=$r_volume m_gen=$r_mgen m_devices=$r_jobfcp
+    old_file=$(grep -l -F -x "volume=$m_volume" "$LUNS"/*-* | head -n 1)
+    if [ -n "$old_file" ]; then
+        load_lun "$old_file"
+        [ "$r_gen/$r_state" = "$m_gen/ours" ] || {
+            # something came between: the copy is of what was before
+            load_lun "$new_file" && r_phase=create && save_lun
+            return
+        }
+        r_volume=$m_move r_role=old r_moves=$m_volume r_before=ours
+        r_state=wiping r_gen=$((r_gen + 1)) r_clean=no r_phase='' r_lease=''
+        r_boot='' r_why='' r_jobfcp=$m_devices
+        save_lun
+    fi
+    load_lun "$new_file"
+    [ "$r_gen" -ge "$m_gen" ] || r_gen=$m_gen
+    r_volume=$m_volume r_role=current r_moves='' r_mgen='' r_phase=''
+    r_lease='' r_boot='' r_gen=$((r_gen + 1))
+    save_lun
+    settle || :
+    wipe_old "$m_move"
+    load_lun "$new_file"
+}
+
+wipe_old() { # wipe_old COPY: a record that switched is the old LUN's now
+    find_record "$1" || return 0
+    settle || :
+    job_runs || start_job
+}
