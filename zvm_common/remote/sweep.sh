@@ -51,7 +51,7 @@ mend_lun() {
     line_is || { settle && mended=$(set_add "$mended" "$r_lun"); }
     case $r_state/$r_phase in
         preparing/* | wiping/* | copying/*)
-            [ -n "$r_why" ] || job_runs ||
+            job_runs || [ "$r_state:${r_why:+failed}" = copying:failed ] ||
                 { start_job && mended=$(set_add "$mended" "$r_lun"); }
             ;;
         ours/switch) finish_switch && mended=$(set_add "$mended" "$r_lun") ;;
