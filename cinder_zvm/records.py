@@ -67,13 +67,13 @@ class Records:
         where their volume is: Cinder migrates no volume that has some.
         """
         found, here = {}, {}
-        for volume in _rows(objects.VolumeList):
+        for volume in _rows('VolumeList'):
             known = Known(volume.name_id, self._is_here(volume),
                           volume.status, volume.provider_id or '', volume)
             found.setdefault(volume.id, known)
             found[volume.name_id] = known
             here[volume.id] = known.here
-        for each in _rows(objects.SnapshotList):
+        for each in _rows('SnapshotList'):
             found[each.id] = Known(each.id, here.get(each.volume_id, False),
                                    each.status, each.provider_id or '')
         return found
@@ -90,7 +90,8 @@ def _rows(kind):
     """All rows of a VolumeList or SnapshotList, in batches."""
     marker = None
     while True:
-        rows = kind.get_all(
+        # the objects are registered by then
+        rows = getattr(objects, kind).get_all(
             context.get_admin_context(), filters=None, marker=marker,
             limit=_BATCH,
             sort_keys=['created_at', 'id'], sort_dirs=['asc', 'asc'])

@@ -50,6 +50,7 @@ class FakePool:
         self.before = {}
         self.after = {}
         self.calls = []
+        self.replaced = {}
 
     # for tests
 
@@ -146,13 +147,54 @@ class FakePool:
         self._enter('claim')
         mine = self.of(volume_id)
         if mine is None:
-            mine = self._take(volume_id, operation_id, minimum, maximum,
-                              trust)
+            found = self._choose(minimum, maximum)
+            mine = self._take(
+                found, volume_id, operation_id,
+                'ours' if found.clean or trust else 'preparing')
         elif mine.state not in ('ours', 'preparing'):
             raise exceptions.LunBusy('state=%s' % mine.state)
         return self._leave('claim', mine)
 
-    def _take(self, volume_id, operation_id, minimum, maximum, trust):
+    def copy(self, volume_id, operation_id, minimum, maximum, copy):
+        self._enter('copy')
+        mine = self.of(volume_id)
+        if mine is None:
+            source = self.of(copy.source.volume_id)
+            if source.state != 'ours':
+                raise exceptions.LunBusy('state=%s' % source.state)
+            if source.generation != copy.source.generation:
+                raise exceptions.StaleGeneration('generation')
+            mine = self._take(self._choose(minimum, maximum), volume_id,
+                              operation_id, 'copying')
+            mine = self.change(
+                mine, role=copy.role, source=source.volume_id,
+                moves=copy.replaces and copy.replaces.volume_id)
+            self.replaced[volume_id] = copy.replaces
+            self._read_by(source.volume_id)
+        return self._leave('copy', mine)
+
+    def _read_by(self, source_id):
+        self.change(self.of(source_id), readers=tuple(
+            lun.volume_id for lun in self.luns.values()
+            if lun.source == source_id))
+
+    def switch(self, copy_id, volume_id):
+        self._enter('switch')
+        new, old = self.of(copy_id), self.of(volume_id)
+        if new.role == 'target':
+            if old.generation != self.replaced[copy_id].generation:
+                raise exceptions.StaleGeneration('generation')
+            if old.readers:
+                raise exceptions.LunBusy('read', fields={
+                    'readers': ';'.join(old.readers)})
+            self.change(old, volume_id=copy_id, role='old', state='wiping',
+                        moves=volume_id, generation=old.generation + 1)
+            self.change(new, volume_id=volume_id, role='current', phase='',
+                        moves=None, generation=1 + max(
+                            old.generation, new.generation))
+        return self._leave('switch', self.of(volume_id))
+
+    def _choose(self, minimum, maximum):
         fitting = sorted(
             (lun for lun in self.luns.values() if lun.state == 'free'
              and minimum <= lun.capacity <= maximum),
@@ -163,12 +205,13 @@ class FakePool:
             raise exceptions.NoSuitableLun(
                 'none', code='nolun',
                 fields={'largest': str(max(free, default=0))})
-        ready = fitting[0].clean or trust
+        return fitting[0]
+
+    def _take(self, found, volume_id, operation_id, state):
         return self.change(
-            fitting[0], state='ours' if ready else 'preparing',
-            volume_id=volume_id, operation_id=operation_id, clean=False,
-            scope=self.zhcp.scope, phase='create',
-            generation=fitting[0].generation + 1)
+            found, state=state, volume_id=volume_id, clean=False,
+            operation_id=operation_id, scope=self.zhcp.scope,
+            phase='create', role='current', generation=found.generation + 1)
 
     def release(self, volume_id, generation):
         self._enter('release')
@@ -177,8 +220,10 @@ class FakePool:
             raise exceptions.VolumeUnknown('volume=%s' % volume_id)
         if lun.state == 'used':
             raise exceptions.LunBusy('state=used')
-        if lun.state == 'preparing':
-            lun = self.change(lun, state='wiping')      # the same job
+        if lun.readers:
+            raise exceptions.LunBusy('readers')
+        if lun.state in ('preparing', 'copying'):
+            lun = self.change(lun, state='wiping', why=None)  # the same job
         elif lun.state != 'wiping':
             if lun.generation != generation:
                 raise exceptions.StaleGeneration('generation')
@@ -191,6 +236,9 @@ class FakePool:
         lun = self.of(volume_id)
         if lun is None:
             return None
+        if lun.why and lun.state == 'copying':
+            self._copied(lun)
+            raise exceptions.CopyFailed(lun.why)
         if lun.why:
             # a volume that is still to be made has no LUN then
             self.change(lun, state='quarantined', volume_id=(
@@ -202,8 +250,15 @@ class FakePool:
             self.change(lun, state='free', volume_id=None, clean=True,
                         operation_id=None, scope='', phase='')
             return self._leave('wait', None)
+        self._copied(lun)
         return self._leave('wait', self.change(
-            lun, state='ours', generation=lun.generation + 1))
+            lun, state='ours', source=None, generation=lun.generation + 1))
+
+    def _copied(self, lun):
+        """Its job reads the source no more."""
+        self.change(lun, source=None)
+        if lun.source:
+            self._read_by(lun.source)
 
 
 def volume(size=10, name_id=VOLUME, **values):
@@ -211,7 +266,23 @@ def volume(size=10, name_id=VOLUME, **values):
     fields = {'id': str(uuid.uuid4()), 'name_id': name_id, 'size': size,
               'encryption_key_id': None, 'provider_id': None,
               'provider_location': None}
-    return types.SimpleNamespace(**dict(fields, **values))
+    return Row(**dict(fields, **values))
+
+
+class Row(types.SimpleNamespace):
+    """What can be saved."""
+
+    saved = 0
+
+    def save(self):
+        self.saved += 1
+
+
+def snapshot(of, **values):
+    """A snapshot of a volume, as a driver sees it."""
+    return Row(**dict({
+        'id': str(uuid.uuid4()), 'volume_id': of.id, 'volume': of,
+        'volume_size': of.size, 'provider_id': None}, **values))
 
 
 def connector(**changes):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Extend, provider info, and all that is not offered."""
+"""Provider info, and all that is not offered."""
 
 from cinder import exception
 
@@ -8,25 +8,6 @@ from cinder_zvm import unsupported
 from tests.unit.cinder import base
 from tests.unit.cinder import fakes
 from zvm_common import exceptions
-
-
-class ExtendTest(base.DriverTestCase):
-
-    sizes = (12,)
-
-    def setUp(self):
-        super().setUp()
-        self.volume = fakes.volume(10)
-        self.driver.create_volume(self.volume)
-
-    def test_within_the_lun(self):
-        self.driver.extend_volume(self.volume, 12)
-
-    def test_beyond_the_lun(self):
-        error = self.assertRaises(exception.VolumeBackendAPIException,
-                                  self.driver.extend_volume, self.volume, 13)
-        self.assertIn('12.00 GiB', str(error))
-        self.assertEqual(['ours'], self.pool.states())
 
 
 class ProviderInfoTest(base.DriverTestCase):
@@ -39,11 +20,25 @@ class ProviderInfoTest(base.DriverTestCase):
         self.assertEqual([dict(update, id=volumes[0].id)], updates)
         self.assertIsNone(snapshots)
 
-    def test_nothing_lacking_no_request(self):
-        volumes = [fakes.volume(provider_id='there')]
-        self.assertEqual((None, None),
-                         self.driver.update_provider_info(volumes, []))
-        self.assertEqual([], self.pool.calls)
+    def test_of_a_volume_that_has_moved(self):
+        volume = fakes.volume(10)
+        update = self.driver.create_volume(volume)
+        volume.provider_id = 'before the move'
+        made = fakes.volume(10, fakes.INSTANCE)
+        snapshot = fakes.snapshot(volume, id=fakes.INSTANCE)
+        updates, snapshots = self.driver.update_provider_info(
+            [volume, made], [snapshot])
+        self.assertEqual([dict(update, id=volume.id)], updates)
+        self.assertIsNone(snapshots)
+
+    def test_of_a_snapshot(self):
+        volume = fakes.volume(10)
+        self.driver.create_volume(volume)
+        snapshot = fakes.snapshot(volume, id=fakes.INSTANCE)
+        update = self.driver.create_snapshot(snapshot)
+        self.assertEqual(
+            [dict(update, id=snapshot.id)],
+            self.driver.update_provider_info([], [snapshot])[1])
 
     def test_never_raises(self):
         for error in (exceptions.ZhcpDown('down'), KeyError('surprise')):
@@ -65,8 +60,6 @@ class NotOfferedTest(base.DriverTestCase):
     def test_each_is_refused_in_words_without_a_request(self):
         volume = fakes.volume(volume_id='v')
         for name, count in (
-                ('create_snapshot', 1), ('create_volume_from_snapshot', 2),
-                ('revert_to_snapshot', 3), ('create_cloned_volume', 2),
                 ('copy_image_to_volume', 4),
                 ('copy_image_to_encrypted_volume', 4),
                 ('copy_volume_to_image', 4), ('before_volume_copy', 3),
@@ -85,9 +78,6 @@ class NotOfferedTest(base.DriverTestCase):
                 'not supported by this version' in str(error)
                 or unsupported.NO_HOST_ATTACH in str(error), name)
         self.assertEqual([], self.pool.calls)
-
-    def test_a_refused_snapshot_can_be_deleted(self):
-        self.assertIsNone(self.driver.delete_snapshot(fakes.volume()))
 
     def test_an_image_is_no_clone(self):
         self.assertEqual((None, False), self.driver.clone_image(

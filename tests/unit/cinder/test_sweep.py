@@ -201,13 +201,16 @@ class AfterTest(SweepCase):
 
 class RecordsTest(testtools.TestCase):
 
+    snapshots = ()
+
     def known(self, host='demo@zvmssio1#zpool1', cluster=None, **values):
         fields = dict({'id': OTHER, 'name_id': fakes.VOLUME, 'host': host,
                        'cluster_name': cluster, 'status': 'available',
                        'provider_id': None}, **values)
         self.useFixture(fixtures.MonkeyPatch(
-            'cinder_zvm.records.Records._rows',
-            lambda _self: [types.SimpleNamespace(**fields)]))
+            'cinder_zvm.records._rows', lambda kind: {
+                'VolumeList': [types.SimpleNamespace(**fields)],
+                'SnapshotList': self.snapshots}[kind]))
         return records.Records('demo@zvmssio1', 'west@zvmssio1').volumes()
 
     def test_where_a_volume_is(self):
@@ -224,3 +227,16 @@ class RecordsTest(testtools.TestCase):
 
     def test_a_migrated_one_is_found_by_both_ids(self):
         self.assertEqual({OTHER, fakes.VOLUME}, set(self.known()))
+
+    def test_a_snapshot_is_where_its_volume_is(self):
+        self.snapshots = [
+            types.SimpleNamespace(id=fakes.INSTANCE, volume_id=OTHER,
+                                  status='creating', provider_id=None),
+            types.SimpleNamespace(id='s2', volume_id='gone', provider_id='p',
+                                  status='available')]
+        found = self.known()
+        self.assertEqual(
+            [(True, False), (False, False)],
+            [(found[name].here, found[name].made) for name
+             in (fakes.INSTANCE, 's2')])
+        self.assertFalse(found[fakes.INSTANCE].has_lun)
