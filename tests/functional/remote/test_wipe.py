@@ -15,15 +15,19 @@ from zvm_common import exceptions
 from zvm_common import model
 
 
-def kill_jobs(folder):
-    """SIGKILL to all jobs of a zHCP that are there now."""
+def kill_jobs(folder, *arguments):
+    """SIGKILL to all jobs of a zHCP that are there now.
+
+    :param arguments: processes that have one of these are killed
+    """
+    arguments = set(arguments or [b'job'])
     for entry in pathlib.Path('/proc').glob('[0-9]*'):
         try:
             words = (entry / 'cmdline').read_bytes().split(b'\0')
             place = (entry / 'environ').read_bytes()
         except OSError:
             continue
-        if b'job' in words and str(folder).encode() in place:
+        if arguments & set(words) and str(folder).encode() in place:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(int(entry.name), signal.SIGKILL)
 
