@@ -102,7 +102,7 @@ def _read(name, *parts):
 def zhcp():
     """The zHCP program: ledger, pool files, FCP devices, wiping."""
     return _read('zHCP', 'common', 'ledger', 'pool', 'restore', 'claim',
-                 'wipe', 'fcp', 'attach', 'sweep', 'zhcp')
+                 'takers', 'wipe', 'fcp', 'attach', 'sweep', 'zhcp')
 
 
 @functools.cache
