@@ -6,6 +6,7 @@ import dataclasses
 from zvm_common import conf
 from zvm_common import exceptions
 from zvm_common import pool as scsi_pool
+from zvm_common import takers
 from zvm_common.xcat import hypervisor as xcat_hypervisor
 from zvm_common.xcat import session as xcat_session
 from zvm_common import zhcp as zhcp_program
@@ -48,7 +49,9 @@ class Backend:
 
         :raises ZvmError: of a class and text for each mistake
         """
-        self.pool.ledger = self.zhcp.hello().ledger
+        found = self.zhcp.hello()
+        takers.check(self.zhcp.name, found.takers)
+        self.pool.ledger = found.ledger
         self.pool.check()
         self._check_zhcp_devices()
 

@@ -21,7 +21,8 @@ class Hello:
 
     ``clock`` is its time (seconds of the epoch), ``boot_id`` changes with
     each of its starts, ``free_bytes`` are left below /var/lib/zvm-volume,
-    ``lun_scan`` is on, off, or none without the zfcp module.
+    ``lun_scan`` is on, off, or none without the zfcp module. ``takers``: who
+    there would take hold of a disk that appears, of lvm, md and multipath.
     """
 
     userid: str
@@ -31,6 +32,11 @@ class Hello:
     free_bytes: int
     lun_scan: str
     ledger: str
+    takers: tuple
+
+
+def _names(text):
+    return tuple(name for name in text.split(';') if name)
 
 
 class Zhcp:
@@ -78,12 +84,13 @@ class Zhcp:
         try:
             found = Hello(fields['userid'], fields['user'], fields['boot'],
                           int(fields['now']), int(fields['free']) * 1024,
-                          fields['scan'], fields['ledger'])
+                          fields['scan'], fields['ledger'],
+                          _names(fields['takers']))
         except (KeyError, ValueError) as e:
             raise exceptions.BadAnswer(
                 'The zHCP %s introduces itself with %s'
                 % (self.name, exceptions.excerpt(fields))) from e
-        missing = [t for t in fields.get('missing', '').split(';') if t]
+        missing = _names(fields.get('missing', ''))
         if missing:
             raise exceptions.ToolMissing(
                 'The zHCP %s lacks %s' % (self.name, ', '.join(missing)))

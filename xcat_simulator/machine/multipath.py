@@ -5,11 +5,12 @@ A map is dm-N with the uuid mpath-3<wwid>; dev/mapper/3<wwid> names it. It
 stays with one path left; with none left it goes, unless it is in use: then
 it stays without paths, as multipathd leaves it. No map is made over a path
 that is mounted, swapped on or held. etc/multipath/wwids has every WWID that
-ever had a map.
+ever had a map. What the node's files blacklist is left alone.
 """
 import dataclasses
 import os
 
+from xcat_simulator.machine import keepoff
 from xcat_simulator.machine import mapper
 from xcat_simulator.machine import sysfs
 from xcat_simulator.machine import udev
@@ -44,19 +45,29 @@ class Multipath:
 
     def path_added(self, sd):
         """A path is ready: it joins its map, or makes one with another."""
-        if not self.enabled:
+        if not self.enabled or not keepoff.multipath_sees(
+                self._node, sd.name, sd.disk.wwid):
             return
         if sd.disk.wwid in self.maps:
             self._join(self.maps[sd.disk.wwid], sd)
             return
         paths = [other for other in self._node.kernel.disks()
                  if other.disk is sd.disk and other.settled]
-        if len(paths) > 1 and not any(map(self._node.is_held, paths)):
+        if self._makes(sd.disk, len(paths)) and not any(
+                map(self._node.is_held, paths)):
             self._make(sd.disk, paths)
+
+    def _makes(self, disk, paths):
+        if keepoff.find_multipaths(self._node) != 'strict':
+            return paths > 1
+        return self._knows(disk)
 
     def claims(self, disk):
         """Will it make a map of this disk as soon as it can?"""
-        return self.enabled and '/3%s/\n' % disk.wwid in self._wwids()
+        return self.enabled and self._knows(disk)
+
+    def _knows(self, disk):
+        return '/3%s/\n' % disk.wwid in self._wwids()
 
     def _wwids(self):
         try:
@@ -76,7 +87,7 @@ class Multipath:
                 known.write(''.join(line + '\n' for line in lines))
 
     def _remember(self, disk):
-        if '/3%s/\n' % disk.wwid in self._wwids():
+        if self._knows(disk):
             return
         os.makedirs(os.path.dirname(self._tree.full(WWIDS)), exist_ok=True)
         with open(self._tree.full(WWIDS), 'a') as known:

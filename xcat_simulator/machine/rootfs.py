@@ -8,6 +8,7 @@ from xcat_simulator.machine import confine
 from xcat_simulator.machine import copydisk
 from xcat_simulator.machine import distro
 from xcat_simulator.machine import iucv
+from xcat_simulator.machine import keepoff
 from xcat_simulator.machine import scripts
 from xcat_simulator.machine import tools
 
@@ -44,6 +45,8 @@ def install(node):
     if node.zhcp:
         for name in {*ZHCP.values(), POOLS}:
             os.makedirs(os.path.join(node.folder, name), exist_ok=True)
+        for name, text in keepoff.ZHCP_FILES.items():
+            _put_new(node, name, text)
     for name, text in node.distro.release_files().items():
         put(node, name, text)
     put(node, 'etc/hostname', node.vm.userid.lower() + '\n')
@@ -217,6 +220,14 @@ def put(node, name, text, mode=0o644):
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
     with os.fdopen(fd, 'w') as target:
         target.write(text)
+
+
+def _put_new(node, name, text):
+    """Write a file that is not there yet, in a folder of its own or not."""
+    path = os.path.join(node.folder, name)
+    if not os.path.lexists(path):
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        put(node, name, text)
 
 
 def _link(node, name, target):

@@ -5,7 +5,7 @@ The metadata stands on the disks: a group goes where they go, and is there
 after a reboot. Volumes become active by themselves when the last disk of
 their group appears, as lvm2 does by default; a group's disk is the multipath
 map, where there is one. A disk whose WWID multipath knows is left alone until
-its map is there.
+its map is there, and one that the node's files keep LVM from always.
 
 The bytes of a volume lie in a file beside the first disk's, not on it: they
 follow the disk, but not a copy of it.
@@ -14,6 +14,7 @@ import dataclasses
 import json
 import os
 
+from xcat_simulator.machine import keepoff
 from xcat_simulator.machine import mapper
 from xcat_simulator.machine import signatures
 from xcat_simulator.machine import sysfs
@@ -82,9 +83,21 @@ class Volumes:
                 continue
             seen.add(device.disk)
             member = signatures.read_member(device.disk.path)
-            if member is not None:
+            if member is not None and keepoff.lvm_sees(
+                    self._node, self._names(device), device.disk.wwid):
                 found.append(Member(device, member[0], _parsed(member[1])))
         return found
+
+    def _names(self, device):
+        """All names of a disk or map, as LVM tries them."""
+        name, _where = self._node.block_of(device)
+        if isinstance(device, mapper.Device):
+            return ['/dev/' + name, '/dev/mapper/' + device.name]
+        links = ['by-path/' + path
+                 for path in self._node.udev.path_names(device)]
+        links += ['by-id/%s%s' % (kind, device.disk.wwid)
+                  for kind in ('scsi-3', 'wwn-0x')]
+        return ['/dev/' + name] + ['/dev/disk/' + link for link in links]
 
     def groups(self):
         """{name: [Member, ...]} of the groups."""
@@ -102,7 +115,8 @@ class Volumes:
 
     def appeared(self, disk):
         """A disk has its names: activate what is complete now."""
-        if signatures.read_member(disk.path) is None:
+        if signatures.read_member(disk.path) is None or (
+                not keepoff.lvm_activates(self._node)):
             return
         multipath = self._node.multipath
         if disk.wwid not in multipath.maps and multipath.claims(disk):

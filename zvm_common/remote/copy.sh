@@ -83,7 +83,7 @@ copy_origin() {
 $r_jobfcp to the source $o_wwpns $o_lun: are they online, zoned, and the LUN \
 masked to them? $tried"
     from_disk=$disk
-    user=$(disk_user "$disk") && fail "$disk is in use on the zHCP: $user"
+    user=$(taken_by "$disk") && fail "$disk is in use on the zHCP: $user"
     identify "$o_wwpns" "$o_lun" "$o_wwid"
     blockdev --setro "$ROOT/dev/$disk" || fail "$disk stays writable"
     exec 4<"$ROOT/dev/$disk" && flock -s -w 10 4 ||

@@ -106,7 +106,7 @@ with_disk() { # with_disk WWPNS LUN COMMAND...: disk, path
     reach "$with_wwpns" "$with_lun" || fail "no path from the zHCP's FCP \
 devices $r_jobfcp to $with_wwpns $with_lun: are they online, zoned, and the \
 LUN masked to them? $tried"
-    user=$(disk_user "$disk") && fail "$disk is in use on the zHCP: $user"
+    user=$(taken_by "$disk") && fail "$disk is in use on the zHCP: $user"
     ( "$@" )
     with_rc=$?
     path_down "$path" || fail "the LUN does not leave the zHCP"

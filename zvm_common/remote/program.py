@@ -102,7 +102,8 @@ def _read(name, *parts):
 def zhcp():
     """The zHCP program: ledger, pool files, FCP devices, jobs."""
     return _read('zHCP', 'common', 'ledger', 'pool', 'restore', 'claim',
-                 'job', 'wipe', 'copy', 'fcp', 'attach', 'sweep', 'zhcp')
+                 'takers', 'job', 'wipe', 'copy', 'fcp', 'attach', 'sweep',
+                 'zhcp')
 
 
 @functools.cache

@@ -3,7 +3,7 @@
 #
 # The zHCP program.  One verb a call; all state is changed under one lock.
 
-# hello POOL: who we are here, what is missing
+# hello POOL: who we are here, what is missing, who would take a LUN's disk
 verb_hello() {
     need is_word "$1"
     missing=$(tools awk sed grep tr head tail cmp dd sync stat find flock \
@@ -15,7 +15,7 @@ verb_hello() {
     free=$(df -P -k "$BASE" | awk 'NR == 2 { print $4 }')
     answer "ok user=$(id -un 2>/dev/null || id -u) missing=$missing \
 boot=$boot now=$(date +%s) free=$free scan=$(scan_state) \
-userid=$(zhcp_userid) ledger=$ledger_id"
+userid=$(zhcp_userid) ledger=$ledger_id takers=$(takers)"
 }
 
 scan_state() {

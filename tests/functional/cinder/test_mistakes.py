@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Each mistake of the set-up has a message of its own."""
 
+import pathlib
 import re
 import socket
 
@@ -115,3 +116,70 @@ class TwiceTest(base.ManagerTestCase):
         self.assertFalse(found['one']['initialized'])
         for word in ('two lines', '4011400000000000'):
             self.assertIn(word, found['one']['text'])
+
+
+class TakersTest(base.ManagerTestCase):
+    """A zHCP that would act upon what tenants have written on their LUNs."""
+
+    # What the advice names, for each.
+    words = {'lvm': ('global_filter', '/etc/lvm/lvmlocal.conf'),
+             'md': ('AUTO -all', '/etc/mdadm.conf'),
+             'multipath': ('systemctl disable --now multipathd',
+                           '/etc/multipath.conf', 'devnode "^sd[a-z]"')}
+
+    def world(self):
+        world = super().world()
+        del world['lpars']['host2']
+        return world
+
+    def setUp(self):
+        super().setUp()
+        self.folder = pathlib.Path(
+            self.simulator.node_folder('host1', 'ZHCP1'))
+
+    def install_mdadm(self):
+        program = self.folder / 'usr/sbin/mdadm'
+        program.write_text('#!/bin/sh\nexit 1\n')
+        program.chmod(0o755)
+
+    def set_up(self):
+        """What Cinder says of the back-end, or '' when it is set up."""
+        found = self.run_scenario('mistakes', {'one': harness.section(1)},
+                                  ready=False)['one']
+        return '' if found['initialized'] else found['text']
+
+    def assert_refused(self, *takers):
+        text = self.set_up()
+        self.assertIn('zhcp1.example.com', text)
+        self.assertIn('by %s.' % ', '.join(takers), text)
+        for taker, words in self.words.items():
+            for word in words:
+                self.assertEqual(taker in takers, word in text, word)
+
+    def test_lvm(self):
+        (self.folder / 'etc/lvm/lvmlocal.conf').unlink()
+        self.assert_refused('lvm')
+        # RHEL 9 does without a filter where it has a devices file
+        devices = self.folder / 'etc/lvm/devices/system.devices'
+        devices.parent.mkdir()
+        devices.write_text('VERSION=1.1.1\n')
+        self.assertEqual('', self.set_up())
+
+    def test_md(self):
+        self.install_mdadm()
+        self.assert_refused('md')
+        (self.folder / 'etc/mdadm.conf').write_text('AUTO -all\n')
+        self.assertEqual('', self.set_up())
+
+    def test_multipath(self):
+        (self.folder / 'etc/multipath.conf').unlink()
+        self.assert_refused('multipath')
+        (self.folder / 'etc/multipath.conf').write_text(
+            'defaults {\n    find_multipaths strict\n}\n')
+        self.assertEqual('', self.set_up())
+
+    def test_all_of_them(self):
+        self.install_mdadm()
+        for name in ('lvm/lvmlocal.conf', 'multipath.conf'):
+            (self.folder / 'etc' / name).unlink()
+        self.assert_refused('lvm', 'md', 'multipath')

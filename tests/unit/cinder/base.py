@@ -81,10 +81,14 @@ class DriverTestCase(testtools.TestCase):
 
 class FakeZhcp:
 
+    name = 'zhcp1.example.com'
+
     def __init__(self):
         self.error = None
+        self.takers = ()
 
     def hello(self):
         if self.error:
             raise self.error
-        return types.SimpleNamespace(ledger=fakes.LEDGER)
+        return types.SimpleNamespace(ledger=fakes.LEDGER,
+                                     takers=self.takers)

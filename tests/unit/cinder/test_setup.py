@@ -104,6 +104,14 @@ class MistakesTest(base.DriverTestCase):
         self.assertIn('no guest of z/VM LPAR host1 has: 3C0E', text)
         self.assertIn('zvm_zhcp_fcp_list', text)
 
+    def test_a_zhcp_that_would_take_the_disks(self):
+        self.zhcp.takers = ('lvm', 'multipath')
+        text = self._text(self.driver.check_for_setup_error)
+        for word in ('zhcp1.example.com', 'by lvm, multipath.',
+                     'global_filter', '/etc/multipath.conf'):
+            self.assertIn(word, text)
+        self.assertEqual([], self.pool.calls)
+
     def test_all_well(self):
         self.assertIsNone(self.driver.check_for_setup_error())
         self.assertEqual(['check', 'sweep'], self.pool.calls)

@@ -14,6 +14,7 @@ from xcat_simulator.machine.tools import images
 from xcat_simulator.machine.tools import iucv
 from xcat_simulator.machine.tools import lszdev
 from xcat_simulator.machine.tools import lvm
+from xcat_simulator.machine.tools import lvmconfig
 from xcat_simulator.machine.tools import mounts
 from xcat_simulator.machine.tools import multipath
 from xcat_simulator.machine.tools import systemctl
@@ -40,6 +41,7 @@ HANDLERS = {
     'lsluns': zfcp.lsluns,
     'lszdev': lszdev.lszdev,
     'lszfcp': zfcp.lszfcp,
+    'lvmconfig': lvmconfig.lvmconfig,
     'mkfs': formats.mkfs,
     'mkfs.ext4': formats.mkfs,
     'mkfs.xfs': formats.mkfs,
@@ -64,7 +66,8 @@ HANDLERS = {
 }
 ROOT_ONLY = frozenset((
     *lvm.COMMANDS, 'blkdiscard', 'blockdev', 'chccwdev', 'chzdev',
-    'cio_ignore', 'creatediskimage', 'dmsetup', 'mkfs', 'mkfs.ext4',
-    'mkfs.xfs', 'mkswap', 'multipath', 'multipathd', 'smcli', 'swapoff',
-    'swapon', 'umount', 'unpackdiskimage', 'vmcp', 'wipefs', 'zfcp_cio_free',
-    'zfcp_disk_configure', 'zfcp_host_configure', 'zfcpconf.sh'))
+    'cio_ignore', 'creatediskimage', 'dmsetup', 'lvmconfig', 'mkfs',
+    'mkfs.ext4', 'mkfs.xfs', 'mkswap', 'multipath', 'multipathd', 'smcli',
+    'swapoff', 'swapon', 'umount', 'unpackdiskimage', 'vmcp', 'wipefs',
+    'zfcp_cio_free', 'zfcp_disk_configure', 'zfcp_host_configure',
+    'zfcpconf.sh'))

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""multipath -l, -ll, -f, -F, -r, -c, -w, -W; multipathd show, reload, add."""
+"""multipath -l, -ll, -f, -F, -r, -c, -w, -W, -t; multipathd show, add, ..."""
+from xcat_simulator.machine import keepoff
 from xcat_simulator.machine.tools import usage
 
 
@@ -9,6 +10,8 @@ def multipath(node, request):
         request.arguments, 'lfFrcCdWwatTUuv:p:b:R:iAB', ['help'])
     flags = [option for option, _value in chosen]
     with node.lock:
+        if '-t' in flags:
+            return 0, _settings(node), ''
         if '-F' in flags:
             return _flush_all(node)
         if '-f' in flags:
@@ -46,6 +49,12 @@ def _flush_all(node):
     return int(bool(kept)), '', err
 
 
+def _settings(node):
+    return ''.join('%s {\n%s}\n' % (section, ''.join(
+        '\t%s "%s"\n' % entry for entry in entries))
+        for section, entries in keepoff.multipath_settings(node).items())
+
+
 def _list(node, names):
     text = ''
     for found in sorted(node.multipath.maps.values(),
@@ -72,13 +81,15 @@ def _size(size):
 
 
 def multipathd(node, request):
-    """show maps|paths, add path, del map NAME, reconfigure, resize map."""
+    """show maps|paths|config, add path, del|resize map NAME, reconfigure."""
     words = [word for word in request.arguments
              if not word.startswith('-')]
     words = ' '.join(words).split()
     if not node.multipath.enabled:
         return 1, '', 'multipathd: not running\n'
     with node.lock:
+        if words[:2] == ['show', 'config']:
+            return 0, _settings(node), ''
         if words[:1] in (['show'], ['list']):
             return 0, _list(node, []), ''
         if words[:2] in (['del', 'map'], ['remove', 'map']):
