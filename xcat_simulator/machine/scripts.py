@@ -69,7 +69,7 @@ posix._exit(int(code))
 # ("File too large" where Linux says "No space left on device"). What comes
 # from a disk or from /dev/zero is copied by machine.copydisk, which knows of
 # holes. In dd.fails stands the byte of a disk from which on none can be
-# written.
+# written. A disk that is reserved has the sticky bit (machine.reservation).
 _DD = '''#!/bin/sh
 after=
 if [ -e "$ZVM_ROOT/usr/libexec/dd.fails" ]; then
@@ -87,6 +87,9 @@ for word; do
     of=*) out=${word#of=} ;;
     esac
 done
+if [ -k "$in" ] || [ -k "$out" ]; then
+    "$ZVM_ROOT/usr/libexec/dd.reserved" "$in" "$out" || exit
+fi
 [ -n "$out" ] && out=$(readlink -f -- "$out")
 case $out in
 "$ZVM_ROOT"/dev/sd* | "$ZVM_ROOT"/dev/dm-*)

@@ -66,7 +66,7 @@ class DdCase(base.NodeTest):
 class Pieces(DdCase):
 
     @hypothesis.given(NUMBERS, CONV, PAGES, PAGES)
-    @hypothesis.settings(max_examples=40)
+    @hypothesis.settings(max_examples=40, deadline=None)
     def test_it_does_what_the_hosts_dd_does_with_files(
             self, numbers, conv, pages, old):
         block, skip, seek, count = numbers
