@@ -128,6 +128,7 @@ def _lpar_state(host):
                 'wwpns': list(disk.wwpns), 'path': disk.path,
                 'masked_to': (None if disk.masked_to is None
                               else sorted(disk.masked_to)),
+                'reservations': disk.reservations.state(),
             } for disk in lpar.disks],
             'fcp_devices': {number: {
                 'status': device.status, 'owner': device.owner,

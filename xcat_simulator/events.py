@@ -3,6 +3,7 @@
 
 import re
 
+from xcat_simulator.machine import reservation
 from xcat_simulator.machine import tools
 
 
@@ -25,6 +26,8 @@ def apply(hosts, event):
         raise BadEvent('%s is %s' % (key, rule))
     if key == 'guest':
         hosts = _with_guest(hosts, value.split())
+    if key == 'reservation':
+        hosts = _with_disk(hosts, *value.split()[:2])
     for host in hosts:
         function(host, value)
 
@@ -40,6 +43,14 @@ def _with_guest(hosts, words):
         raise BadEvent('unknown tool; known: '
                        + ', '.join(sorted(tools.HANDLERS)))
     return found
+
+
+def _with_disk(hosts, wwpn, lun):
+    """The first LPAR that has the disk: it is the same for all."""
+    found = [host for host in hosts if host.lpar.disk(wwpn, lun)]
+    if not found:
+        raise BadEvent('no disk is behind %s %s' % (wwpn, lun))
+    return found[:1]
 
 
 def _zhcp(host, value):
@@ -85,6 +96,13 @@ def _guest(host, value):
         trouble.set_tool(*words)
 
 
+def _reservation(host, value):
+    wwpn, lun, key, kind = (value + ' 0').split()[:4]
+    host.lpar.disk(wwpn, lun).reservations.place(
+        (reservation.FOREIGN, wwpn), 0 if key == 'none' else int(key, 16),
+        int(kind))
+
+
 def _smapi_fails(host, value):
     name, code, reason, text = (value or ' 0 0 ').split(' ', 3)
     name, _, times = name.partition('*')
@@ -108,6 +126,10 @@ EVENTS = {
                    r'|tool [\w.-]+ (?:fails|hangs|works))'),
         'USERID tool TOOL fails|hangs|works, or USERID disks none|seen',
         _guest),
+    'reservation': (
+        re.compile(r'[0-9a-f]{16} [0-9a-f]{16} (?:none'
+                   r'|(?:0x)?(?!0+(?: |$))[0-9a-f]{1,16}(?: [135678])?)'),
+        'WWPN LUN KEY, WWPN LUN KEY TYPE or WWPN LUN none', _reservation),
     'smapi_fails': (
         re.compile(r'|[A-Z][A-Za-z0-9_]*(?:\*[1-9][0-9]{0,3})?'
                    r' [0-9]{1,5} [0-9]{1,5} .*', re.DOTALL),

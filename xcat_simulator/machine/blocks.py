@@ -69,6 +69,15 @@ def find(node, folder, name):
                  if block.kernel == os.path.basename(path)), None)
 
 
+def conflict(device, write):
+    """Does a reservation keep a node from reading a device, or writing?
+
+    device: a ScsiDevice, a Map or a Volume.
+    """
+    return any(sd.disk.reservations.refuses(sd.nexus, write)
+               for sd in device.routes)
+
+
 def by_use(node):
     """As `every`, without the paths of maps."""
     maps = node.multipath.maps.values()

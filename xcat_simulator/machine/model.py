@@ -8,6 +8,8 @@ import dataclasses
 import hashlib
 import os
 
+from xcat_simulator.machine import reservation
+
 FREE, ACTIVE, OFFLINE = 'Free', 'Active', 'Offline'
 MIB = 1024 * 1024
 BLOCK = 512
@@ -69,6 +71,7 @@ class Disk:
     """One logical unit behind all of `wwpns`: a file of `size` bytes.
 
     `masked_to` holds the initiator WWPNs that may use it; None means all.
+    `reservations` are those of its file: another record of it has the same.
     """
 
     wwid: str
@@ -77,6 +80,9 @@ class Disk:
     wwpns: tuple
     lun: str
     masked_to: frozenset | None = None
+
+    def __post_init__(self):
+        self.reservations = reservation.of(self.path)
 
     def paths(self):
         """(target WWPN, LUN) of each port it is behind."""

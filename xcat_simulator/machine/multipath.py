@@ -30,6 +30,11 @@ class Map(mapper.Device):
     def name(self):
         return '3' + self.disk.wwid
 
+    @property
+    def routes(self):
+        """The path that its input and output take: the first."""
+        return self.paths[:1]
+
 
 class Multipath:
     """The maps of one node: {wwid: Map}. Its lock is held by the caller."""

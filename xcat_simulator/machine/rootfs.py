@@ -28,7 +28,8 @@ ZHCP = {'creatediskimage': 'opt/zhcp/bin', 'iucvclnt': 'opt/zhcp/bin/IUCV',
         'smcli': 'opt/zhcp/bin', 'unpackdiskimage': 'opt/zhcp/bin'}
 ALSO_BY_NAME = ('smcli',)
 # Tools that live in /usr/bin; the others live in /usr/sbin.
-IN_BIN = ('findmnt', 'lsblk', 'mount', 'systemctl', 'udevadm', 'umount')
+IN_BIN = ('findmnt', 'lsblk', 'mount', 'sg_persist', 'systemctl', 'udevadm',
+          'umount')
 UNITS, WANTED = 'lib/systemd/system', (
     'etc/systemd/system/multi-user.target.wants')
 # What a service has instead of the user's who logs in.
@@ -97,6 +98,8 @@ def install_tools(node):
     put(node, CLIENT, _client(program), 0o755)
     put(node, COPYDISK, '#!%s -IS\n%s' % (
         program, inspect.getsource(copydisk)), 0o755)
+    for name in tools.INNER:
+        _link(node, 'usr/libexec/' + name, 'zvm-tool')
     missing = set(node.options.missing) | node.distro.missing()
     if not node.zhcp:
         missing |= set(ZHCP)

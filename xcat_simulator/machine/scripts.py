@@ -66,9 +66,10 @@ posix._exit(int(code))
 
 # A block device is never truncated and ends at its size. A disk is a file
 # here: so dd is told not to truncate, and stopped at the end of the disk
-# ("File too large" where Linux says "No space left on device"). A whole disk
-# is copied onto another by machine.copydisk, which knows of holes. In
-# dd.fails stands the byte of a disk from which on none can be written.
+# ("File too large" where Linux says "No space left on device"). What comes
+# from a disk or from /dev/zero is copied by machine.copydisk, which knows of
+# holes. In dd.fails stands the byte of a disk from which on none can be
+# written. A disk that is reserved has the sticky bit (machine.reservation).
 _DD = '''#!/bin/sh
 after=
 if [ -e "$ZVM_ROOT/usr/libexec/dd.fails" ]; then
@@ -79,18 +80,16 @@ if [ -e "$ZVM_ROOT/usr/libexec/dd.fails" ]; then
 fi
 real=/bin/dd
 [ -x "$real" ] || real=/usr/bin/dd
-in= out= bs=512 whole=1
+in= out=
 for word; do
     case $word in
     if=*) in=${word#if=} ;;
     of=*) out=${word#of=} ;;
-    bs=*[!0-9]* | bs= | bs=0*) whole= ;;
-    bs=*) bs=${word#bs=} ;;
-    oflag=sync | oflag=dsync | oflag=direct | iflag=direct) ;;
-    conv=fsync | conv=fdatasync | conv=notrunc | status=*) ;;
-    *) whole= ;;
     esac
 done
+if [ -k "$in" ] || [ -k "$out" ]; then
+    "$ZVM_ROOT/usr/libexec/dd.reserved" "$in" "$out" || exit
+fi
 [ -n "$out" ] && out=$(readlink -f -- "$out")
 case $out in
 "$ZVM_ROOT"/dev/sd* | "$ZVM_ROOT"/dev/dm-*)
@@ -98,10 +97,9 @@ case $out in
         [ -n "$after" ] && [ "$after" -lt "$size" ] || after=$size
         trap '' XFSZ
         ulimit -f $((after / 512))
-        case $whole$(readlink -f -- "$in" 2>/dev/null) in
-        1"$ZVM_ROOT"/dev/sd* | 1"$ZVM_ROOT"/dev/dm-*)
-            exec "$ZVM_ROOT/usr/libexec/copydisk" "$in" "$out" "$bs" \
-                "$after" ;;
+        case $(readlink -f -- "$in" 2>/dev/null) in
+        /dev/zero | "$ZVM_ROOT"/dev/sd* | "$ZVM_ROOT"/dev/dm-*)
+            exec "$ZVM_ROOT/usr/libexec/copydisk" "$real" "$after" "$@" ;;
         esac
         exec "$real" "$@" conv=notrunc
     fi

@@ -80,7 +80,8 @@ class ToolServer:
             time.sleep(HANG_SECONDS)
 
     def _answer(self, request):
-        handler = tools.HANDLERS.get(request.name)
+        handler = tools.HANDLERS.get(
+            request.name, tools.INNER.get(request.name))
         if handler is None:
             return 127, '', '%s: not found\n' % request.name
         if request.name in tools.ROOT_ONLY and not request.root:

@@ -14,6 +14,7 @@ import dataclasses
 import json
 import os
 
+from xcat_simulator.machine import blocks
 from xcat_simulator.machine import keepoff
 from xcat_simulator.machine import mapper
 from xcat_simulator.machine import signatures
@@ -25,6 +26,13 @@ FIRST = 1 << 20  # a disk's first MiB holds the metadata
 
 class VolumeError(Exception):
     """What LVM says when it refuses."""
+
+
+def check_writable(device, name):
+    """VolumeError for a device that a reservation keeps from writing."""
+    if blocks.conflict(device, True):
+        raise VolumeError('Error writing device %s at 512 length 4096.'
+                          % name)
 
 
 @dataclasses.dataclass
@@ -61,6 +69,11 @@ class Volume(mapper.Device):
         """Its name in dev/mapper: dashes within a name are doubled."""
         return '-'.join(part.replace('-', '--')
                         for part in (self.group, self.name))
+
+    @property
+    def routes(self):
+        """The paths that its input and output take."""
+        return [sd for device in self.below for sd in device.routes]
 
 
 class Volumes:
@@ -108,7 +121,12 @@ class Volumes:
         return found
 
     def write(self, group, members):
-        """Put a group's metadata onto its disks; {} takes it away."""
+        """Put a group's metadata onto its disks; {} takes it away.
+
+        Raises VolumeError when one is reserved by others.
+        """
+        for member in members:
+            check_writable(member.device, member.path)
         for member in members:
             signatures.write_member(member.path, member.id,
                                     json.dumps(group) if group else '')

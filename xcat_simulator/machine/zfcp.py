@@ -53,6 +53,16 @@ class ScsiDevice:
         return disk_number(self.index)
 
     @property
+    def nexus(self):
+        """Who the disk takes it for: (initiator WWPN, target WWPN)."""
+        return self.port.adapter.device.initiator, self.port.wwpn
+
+    @property
+    def routes(self):
+        """The paths that its input and output take."""
+        return [self]
+
+    @property
     def hctl(self):
         return '%d:0:%d:%d' % (self.port.adapter.host, self.port.target,
                                scsi_lun(self.lun))

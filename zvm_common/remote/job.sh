@@ -146,7 +146,6 @@ pool says $listed"
 # Anybody may register; who has registered may clear all
 RESERVATION_KEY=0x7a766d2d766f6c00
 clear_reservations() {
-    command -v sg_persist >/dev/null 2>&1 || return 0
     keys=$(sg_persist -i -k "$ROOT/dev/$disk") ||
         fail "the disk does not tell its persistent reservations"
     case $keys in *'NO registered'*) return 0 ;; esac

@@ -8,7 +8,7 @@ verb_hello() {
     need is_word "$1"
     missing=$(tools awk sed grep tr head tail cmp dd sync stat find flock \
         setsid gzip timeout vmcp smcli chccwdev cio_ignore blockdev base64 \
-        sha256sum)
+        sha256sum sg_persist)
     # no MN holds a request back for so many days
     find "$CLAIMS" -type f -mtime +30 -exec rm -f {} + 2>/dev/null
     boot=$(boot_id)

@@ -4,6 +4,7 @@ import os
 
 from tests.functional.machine import base
 from xcat_simulator.machine import model
+from xcat_simulator.machine import reservation
 
 W1 = base.WWPNS[0]
 CREATE = 'opt/zhcp/bin/creatediskimage '
@@ -149,6 +150,18 @@ class Images(base.NodeTest):
         self.assertIn('Failed deploying disk image', out)
         self.assertEqual((b'head', bytes(4)),
                          (self.read(1, 0), self.read(1, TAIL)))
+
+    def test_a_disk_that_others_reserved(self):
+        self.run_tool(CREATE + self.path() + 'tmp/z')
+        nexus = (reservation.FOREIGN, W1)
+        self.disks[1].reservations.place(nexus, 1, 1)
+        out = self.run_tool(UNPACK + self.path(1) + 'tmp/z', 3)
+        self.assertIn('Failed deploying disk image', out)
+        self.assertEqual(bytes(4), self.read(1, 0))
+        self.run_tool(CREATE + self.path(1) + 'tmp/a --compression 0')
+        self.disks[1].reservations.place(nexus, 1, 3)
+        self.refused(CREATE + self.path(1) + 'tmp/b --compression 0',
+                     'An error was encountered while creating disk image. dd')
 
     def test_no_image_is_left_where_the_disk_is_full(self):
         self.node.trouble.set_full(True)

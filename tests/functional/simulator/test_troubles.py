@@ -100,7 +100,8 @@ class ZhcpTest(TroubleCase):
         self.assertTrue(os.path.islink(path))
 
 
-class DiskTest(TroubleCase):
+class DiskCase(TroubleCase):
+    """The zHCP has a disk with four MiB on it."""
 
     def setUp(self):
         super().setUp()
@@ -108,6 +109,9 @@ class DiskTest(TroubleCase):
             self.assertEqual(0, self.zhcp(command)[0])
         self.fill(LUNS[0])
         self.disk = self.sd(LUNS[0])
+
+
+class DiskTest(DiskCase):
 
     def check_half(self):
         """The first MiB are zeroes, and no more."""
@@ -162,6 +166,56 @@ class DiskTest(TroubleCase):
         self.assertEqual(bytes(4 * MIB), self.bytes_of(LUNS[0]))
         self.assertEqual(0, self.zhcp('dd if=%s of=%s bs=512' % (
             self.sd(LUNS[1]), self.disk))[0])
+
+
+class ReservationTest(DiskCase):
+    """A foreign host registers and reserves."""
+
+    def setUp(self):
+        super().setUp()
+        self.where = '%s %s ' % (WWPN, LUNS[0])
+        self.wipe = 'dd if=/dev/zero of=%s bs=65536 count=64' % self.disk
+
+    def state(self):
+        return self.simulator.disk('host1', WWPN, LUNS[0])['reservations']
+
+    def test_a_foreign_host_reserves_and_goes(self):
+        self.event(reservation=self.where + '0x123abc 5')
+        self.assertEqual(5, self.state()['type'])
+        self.assertEqual(['0x123abc'], list(self.state()['keys'].values()))
+        self.assertIn('Key=0x123abc', self.zhcp(
+            'sg_persist -i -r ' + self.disk)[1])
+        status, text = self.zhcp(self.wipe)
+        self.assertEqual(1, status)
+        self.assertIn('Invalid exchange', text)
+        self.assertEqual(1, self.zhcp('blkdiscard -z ' + self.disk)[0])
+        self.assertEqual(b'x' * 4 * MIB, self.bytes_of(LUNS[0]))
+        self.event(reservation=self.where + 'none')
+        self.assertEqual({'generation': 2, 'type': 0, 'holder': None,
+                          'keys': {}}, self.state())
+        self.assertEqual(0, self.zhcp(self.wipe)[0])
+
+    def test_a_zhcp_clears_what_a_foreign_host_left(self):
+        self.event(reservation=self.where + '7b')
+        self.assertEqual(0, self.zhcp(self.wipe)[0])
+        self.event(reservation=self.where + '7b 8')
+        self.assertEqual(1, self.zhcp(self.wipe)[0])
+        self.assertEqual(24, self.zhcp(
+            'sg_persist -n -o -C -K 7b ' + self.disk)[0])
+        for words in ('-I -S 1', '-C -K 1'):
+            self.assertEqual((0, ''), self.zhcp(
+                'sg_persist -n -o %s %s' % (words, self.disk)))
+        self.assertEqual(0, self.zhcp(self.wipe)[0])
+        self.assertEqual({}, self.state()['keys'])
+
+    def test_other_values_are_refused(self):
+        for value in ('', '0', '00 5', '1 2', '1 9', '1 5 5', 'None',
+                      '0x', '1' * 17):
+            self.assertRaises(RuntimeError, self.event,
+                              reservation=self.where + value)
+        self.assertRaises(RuntimeError, self.event,
+                          reservation=WWPN + ' 4011409900000000 1 5')
+        self.assertEqual(0, self.state()['generation'])
 
 
 class SpaceTest(TroubleCase):

@@ -17,6 +17,7 @@ from xcat_simulator.machine.tools import lvm
 from xcat_simulator.machine.tools import lvmconfig
 from xcat_simulator.machine.tools import mounts
 from xcat_simulator.machine.tools import multipath
+from xcat_simulator.machine.tools import sg_persist
 from xcat_simulator.machine.tools import systemctl
 from xcat_simulator.machine.tools import udevadm
 from xcat_simulator.machine.tools import usage
@@ -50,6 +51,7 @@ HANDLERS = {
     'mount': mounts.mount,
     'multipath': multipath.multipath,
     'multipathd': multipath.multipathd,
+    'sg_persist': sg_persist.sg_persist,
     'smcli': zvm.smcli,
     'swapoff': mounts.swapoff,
     'swapon': mounts.swapon,
@@ -64,10 +66,13 @@ HANDLERS = {
     'zfcp_host_configure': configure.zfcp_host_configure,
     'zfcpconf.sh': configure.zfcpconf,
 }
+# What scripts of the simulator's own ask, in usr/libexec.
+INNER = {'dd.reserved': block.dd_reserved}
 ROOT_ONLY = frozenset((
     *lvm.COMMANDS, 'blkdiscard', 'blockdev', 'chccwdev', 'chzdev',
     'cio_ignore', 'creatediskimage', 'dmsetup', 'lvmconfig', 'mkfs',
-    'mkfs.ext4', 'mkfs.xfs', 'mkswap', 'multipath', 'multipathd', 'smcli',
+    'mkfs.ext4', 'mkfs.xfs', 'mkswap', 'multipath', 'multipathd',
+    'sg_persist', 'smcli',
     'swapoff', 'swapon', 'umount', 'unpackdiskimage', 'vmcp', 'wipefs',
     'zfcp_cio_free', 'zfcp_disk_configure', 'zfcp_host_configure',
     'zfcpconf.sh'))

@@ -15,6 +15,8 @@ _QUERIES = {'--getss': 512, '--getpbsz': 512, '--getbsz': 4096,
             '--getdiscardzeroes': 0, '--getalignoff': 0, '--getmaxsect': 2560}
 _NOT_ZEROED = ('blkdiscard: %s: BLKZEROOUT ioctl failed: '
                'Input/output error\n')
+_CONFLICT = ("dd: error %s '%s': Invalid exchange\n%d+0 records in\n"
+             '0+0 records out\n')
 _ACTIONS = ('--flushbufs', '--rereadpt', '--setro', '--setrw')
 
 
@@ -69,19 +71,44 @@ def blkdiscard(node, request):
     given = {name.lstrip('-')[0]: value for name, value in chosen}
     with node.lock:
         size, path = find(node, request, names[0])
+        reserved = _refuses(node, request, names[0], True)
     offset = _bytes(given.get('o', '0'))
     length = _bytes(given['l']) if 'l' in given else size - offset
-    if offset % 512 or length % 512:
-        raise usage.Usage('%s: length or offset is not aligned to sector '
-                          'size 512' % names[0])
-    if offset > size:
-        raise usage.Usage('%s: offset is greater than device size'
-                          % names[0])
+    _check_range(names[0], size, offset, length)
     end = min(offset + length, size)
     good = end if node.trouble.discard is None else min(
         end, node.trouble.discard)
+    if reserved:
+        return 1, '', _NOT_ZEROED % names[0]
     _punch(path, offset, max(0, good - offset))
     return (0, '', '') if good == end else (1, '', _NOT_ZEROED % names[0])
+
+
+def _check_range(name, size, offset, length):
+    if offset % 512 or length % 512:
+        raise usage.Usage('%s: length or offset is not aligned to sector '
+                          'size 512' % name)
+    if offset > size:
+        raise usage.Usage('%s: offset is greater than device size' % name)
+
+
+def _refuses(node, request, name, write):
+    found = blocks.find(node, request.folder, name)
+    return found is not None and blocks.conflict(found.device, write)
+
+
+def dd_reserved(node, request):
+    """IN OUT: what dd says when a reservation refuses it to read or write.
+
+    Either may be empty. A program of the simulator's own.
+    """
+    source, target = request.arguments
+    with node.lock:
+        if source and _refuses(node, request, source, False):
+            return 1, '', _CONFLICT % ('reading', source, 0)
+        if target and _refuses(node, request, target, True):
+            return 1, '', _CONFLICT % ('writing', target, 1)
+    return 0, '', ''
 
 
 def _punch(path, offset, length):

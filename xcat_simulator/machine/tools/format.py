@@ -6,6 +6,8 @@ from xcat_simulator.machine import blocks
 from xcat_simulator.machine import signatures
 from xcat_simulator.machine.tools import usage
 
+_CONFLICT = '%s: %s: Input/output error\n'
+
 
 def mkfs(node, request):
     """mkfs [-t TYPE] DEVICE, mkfs.ext4, mkfs.xfs: -L LABEL, -U UUID."""
@@ -36,6 +38,8 @@ def _make(node, request, name, kind, given):
         refused = _in_use(node, block)
         if refused:
             return 1, '', '%s: %s\n' % (request.name, refused)
+        if blocks.conflict(block.device, True):
+            return 1, '', _CONFLICT % (request.name, name)
         before = signatures.probe(block.path).get('TYPE')
         if (kind == signatures.XFS and before
                 and not {'-f', '-F'} & set(given)):
@@ -76,6 +80,8 @@ def wipefs(node, request):
     with node.lock:
         for name in names:
             block = _block(node, request, name)
+            if blocks.conflict(block.device, bool({'-a', '--all'} & flags)):
+                return 1, out, _CONFLICT % ('wipefs: error', name)
             if not {'-a', '--all'} & flags:
                 found = signatures.probe(block.path)
                 out += '%s %s\n' % (name, ' '.join(
@@ -108,7 +114,8 @@ def blkid(node, request):
         chosen = ([_block(node, request, name) for name in names]
                   or blocks.by_use(node))
         found = [(names[i] if names else block.shown, signatures.probe(
-            block.path)) for i, block in enumerate(chosen)]
+            block.path)) for i, block in enumerate(chosen)
+            if not blocks.conflict(block.device, False)]
     out = ''.join(_line(name, values, tags, given.get('-o', 'full'))
                   for name, values in found)
     return (0, out, '') if out else (2, '', '')

@@ -18,6 +18,7 @@ import errno
 import os
 import zlib
 
+from xcat_simulator.machine import blocks
 from xcat_simulator.machine import diskimage
 from xcat_simulator.machine import distro
 from xcat_simulator.machine import rootfs
@@ -45,6 +46,7 @@ class _Job:
         self.name = request.name
         self._folder = request.folder
         self.out = ''
+        self._sd = None
         chosen, self.words = usage.options(
             request.arguments, 'hVvx', ['help', 'version', 'verbose', 'debug',
                                         'compression='])
@@ -114,6 +116,7 @@ class _Job:
                 port = adapter.ports.get(self.wwpn[2:])
                 found = port and port.disks.get(self.lun[2:])
             if found is not None:
+                self._sd = found
                 return found.disk.path
         self.say('ERROR: An error was encountered while locating disk.')
         raise _Failed('An error was encountered while attaching disk.'
@@ -140,11 +143,16 @@ class _Job:
     def dd_fails(self):
         return rootfs.dd_fails(self.node) is True
 
-    def writable(self, blocks):
+    def cannot_read(self):
+        return self.dd_fails() or blocks.conflict(self._sd, False)
+
+    def writable(self, most):
         """How many blocks of a disk of so many dd can write."""
         fails = rootfs.dd_fails(self.node)
-        return blocks if isinstance(fails, bool) else min(
-            blocks, fails // diskimage.BLOCK)
+        if blocks.conflict(self._sd, True):
+            return 0
+        return most if isinstance(fails, bool) else min(
+            most, fails // diskimage.BLOCK)
 
 
 def creatediskimage(node, request):
@@ -204,7 +212,7 @@ def _capture(job, source, image):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     size = os.fstat(source.fileno()).st_size
     diskimage.write_header(image, size // diskimage.BLOCK, job.level)
-    if not job.dd_fails():
+    if not job.cannot_read():
         diskimage.pack(source, image, job.level)
     elif not job.level:
         raise _Failed('An error was encountered while creating disk image. '

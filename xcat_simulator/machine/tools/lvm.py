@@ -69,6 +69,7 @@ def _pvcreate(call):
         if call.node.is_held(block.device):
             raise volumes.VolumeError(
                 "Can't open %s exclusively.  Mounted filesystem?" % word)
+        volumes.check_writable(block.device, word)
         found = call.members().get(block.device)
         if found is not None and found.group:
             raise volumes.VolumeError(
@@ -82,6 +83,7 @@ def _pvcreate(call):
 def _pvremove(call):
     out = ''
     for word, block in call.blocks(call.words):
+        volumes.check_writable(block.device, word)
         found = call.members().get(block.device)
         if found is None:
             raise volumes.VolumeError('No PV found on device %s.' % word)
