@@ -137,11 +137,7 @@ class ZVMVolumeDriver(unsupported.NotOffered, driver.VolumeDriver):
 
         :returns: the model update with provider_id
         """
-        if volume.encryption_key_id:
-            raise unsupported.refusal(
-                'Encrypted volume %s' % volume.id,
-                'nova-compute on z/VM has no encryptor; use a volume type '
-                'without encryption')
+        unsupported.refuse_features(volume)
         with errors.told('Volume %s cannot be created' % volume.id):
             lun = self._volumes.create(volume.name_id, volume.size)
         LOG.info('Volume %(volume)s is %(lun)s (%(capacity)s).',
