@@ -48,6 +48,8 @@ def _pool(view):
         'multiattach': False,
         'QoS_support': False,
         'online_extend_support': False,
+        'consistent_group_snapshot_enabled': False,
+        'replication_enabled': False,
         'storage_protocol': constants.FC,
         'zvm_largest_free_gb': largest,
     }

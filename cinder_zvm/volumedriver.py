@@ -138,7 +138,7 @@ class ZVMVolumeDriver(unsupported.NotOffered, driver.VolumeDriver):
 
         :returns: the model update with provider_id
         """
-        self._not_encrypted(volume)
+        unsupported.refuse_features(volume)
         with errors.told('Volume %s cannot be created' % volume.id):
             lun = self._volumes.create(volume.name_id, volume.size)
         return self._made('Volume', volume, lun)
@@ -161,19 +161,11 @@ class ZVMVolumeDriver(unsupported.NotOffered, driver.VolumeDriver):
         return self._copied(volume, src_vref.name_id, 'volume')
 
     def _copied(self, volume, source_id, what):
-        self._not_encrypted(volume)
+        unsupported.refuse_features(volume)
         with errors.told('Volume %s cannot be created from %s %s'
                          % (volume.id, what, source_id)):
             lun = self._volumes.copy(volume.name_id, source_id, volume.size)
         return self._made('Volume', volume, lun)
-
-    @staticmethod
-    def _not_encrypted(volume):
-        if volume.encryption_key_id:
-            raise unsupported.refusal(
-                'Encrypted volume %s' % volume.id,
-                'nova-compute on z/VM has no encryptor; use a volume type '
-                'without encryption')
 
     @staticmethod
     def _made(what, made, lun):

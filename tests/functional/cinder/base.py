@@ -30,9 +30,13 @@ class ManagerTestCase(testtools.TestCase):
 
     def setUp(self):
         super().setUp()
-        self.simulator = self.useFixture(nursery.Simulator(self.world()))
-        self.workdir = self.useFixture(fixtures.TempDir()).path
+        self.simulator, self.workdir = self.places()
         self.addOnException(self._tell)
+
+    def places(self):
+        """A simulator and a folder for Cinder."""
+        return (self.useFixture(nursery.Simulator(self.world())),
+                self.useFixture(fixtures.TempDir()).path)
 
     def _tell(self, _info):
         """Add what Cinder and the simulator said to a failure."""

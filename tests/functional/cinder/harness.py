@@ -70,23 +70,25 @@ def start_manager(workdir, backends, simulator, host=HOST, cluster=None):
 class Cinder:
     """cinder-volume without its RPC server: configuration, database, managers.
 
-    ``managers`` are the started ones by section name.
+    ``managers`` are the started ones by section name, ``path`` is that of
+    cinder.conf.
 
     :param database: a ready one to begin with, copied where the folder has
         none yet; without it one is made
+    :param more: dict of section -> options that cinder.conf gets besides
     """
 
     def __init__(self, workdir, backends, database=None, host=HOST,
-                 cluster=None):
+                 cluster=None, more=None):
         self.workdir = pathlib.Path(workdir)
         self.host = host
         self.cluster = cluster
         self.backends = backends
         self.managers = {}
-        path = self._write_configuration()
+        self.path = self._write_configuration(more or {})
         if database is not None and not self.database.exists():
             shutil.copy(database, self.database)
-        _configure(path, database is None)
+        _configure(self.path, database is None)
         from cinder import context
         self.context = context.get_admin_context()
         self.context.project_id = PROJECT
@@ -97,7 +99,7 @@ class Cinder:
         """The file of the SQLite database."""
         return self.workdir.resolve() / 'cinder.sqlite'
 
-    def _write_configuration(self):
+    def _write_configuration(self, more):
         self.workdir.mkdir(parents=True, exist_ok=True)
         (self.workdir / 'locks').mkdir(exist_ok=True)
         conf = configparser.RawConfigParser()
@@ -115,6 +117,7 @@ class Cinder:
         for name, options in self.backends.items():
             conf[name] = {key: str(value).replace('$', '$$') for key, value
                           in dict(options, volume_backend_name=name).items()}
+        conf.read_dict(more)
         path = folder / 'cinder.conf'
         with open(path, 'w', encoding='utf-8') as stream:
             conf.write(stream)

@@ -47,7 +47,8 @@ class Operations:
     @staticmethod
     def _volume(volume):
         return types.SimpleNamespace(id=volume, name_id=volume, size=1,
-                                     encryption_key_id=None)
+                                     encryption_key_id=None,
+                                     volume_type_id=None)
 
     def create(self, volume):
         with self._event('create', histories.ACQUIRE, volume) as subjects:

@@ -72,7 +72,8 @@ def create_together(cinder, backend, count):
         made = [threads.submit(cinder.managers[backend].driver.create_volume,
                                types.SimpleNamespace(
                                    id=number, name_id=str(uuid.uuid4()),
-                                   size=1, encryption_key_id=None))
+                                   size=1, encryption_key_id=None,
+                                   volume_type_id=None))
                 for number in range(count)]
         results = [future.exception() or future.result() for future in made]
     return [result['provider_id'] if isinstance(result, dict)
@@ -283,7 +284,8 @@ def requests(cinder, backend, server, ca_file):
     """How many requests each call of the driver costs."""
     driver = cinder.managers[backend].driver
     volume = types.SimpleNamespace(id='v', name_id=str(uuid.uuid4()), size=1,
-                                   encryption_key_id=None)
+                                   encryption_key_id=None,
+                                   volume_type_id=None)
     _, _, connector = connector_of(driver._backend, str(uuid.uuid4()),
                                    'LNX00001')
 

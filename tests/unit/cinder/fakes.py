@@ -264,8 +264,8 @@ class FakePool:
 def volume(size=10, name_id=VOLUME, **values):
     """A volume as a driver sees it; its id is never the LUN's name."""
     fields = {'id': str(uuid.uuid4()), 'name_id': name_id, 'size': size,
-              'encryption_key_id': None, 'provider_id': None,
-              'provider_location': None}
+              'encryption_key_id': None, 'volume_type_id': None,
+              'provider_id': None, 'provider_location': None}
     return Row(**dict(fields, **values))
 
 

@@ -2,6 +2,7 @@
 """Create takes one clean LUN, or none."""
 
 from cinder import exception
+import fixtures
 
 from tests.unit.cinder import base
 from tests.unit.cinder import fakes
@@ -58,6 +59,26 @@ class CreateTest(base.DriverTestCase):
         text = self._refused(fakes.volume(encryption_key_id='key'))
         self.assertIn('encrypt', text.lower())
         self.assertEqual([], self.pool.calls)
+
+    def _typed(self, consumer):
+        """A volume whose type has QoS specs; None: it has none."""
+        qos = consumer and {'id': 'q', 'name': 'slow', 'consumer': consumer,
+                            'specs': {'total_iops_sec': '100'}}
+        self.useFixture(fixtures.MonkeyPatch(
+            'cinder.volume.volume_types.get_volume_type_qos_specs',
+            lambda type_id: {'qos_specs': {'t': qos}[type_id]}))
+        return fakes.volume(volume_type_id='t')
+
+    def test_qos_of_the_back_end_is_refused_before_any_request(self):
+        for consumer in ('back-end', 'both'):
+            text = self._refused(self._typed(consumer))
+            for word in ('slow', consumer, 'SCSI pool'):
+                self.assertIn(word, text)
+        self.assertEqual([], self.pool.calls)
+
+    def test_qos_of_the_front_end_is_none_of_the_drivers_business(self):
+        for consumer in (None, 'front-end'):
+            self.driver.create_volume(self._typed(consumer))
 
     # what fails leaves nothing behind
 

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Provider info, and all that is not offered."""
 
+import types
+
 from cinder import exception
+import fixtures
 
 from cinder_zvm import opts
 from cinder_zvm import unsupported
@@ -88,6 +91,40 @@ class NotOfferedTest(base.DriverTestCase):
                          self.driver.migrate_volume(None, None, None))
         self.assertEqual((False, None), self.driver.retype(
             None, None, None, None, None))
+
+
+class GroupsTest(base.DriverTestCase):
+
+    calls = {'create_group': 0, 'create_group_snapshot': 1,
+             'create_group_from_src': 1}
+
+    def _calls(self, spec):
+        self.useFixture(fixtures.MonkeyPatch(
+            'cinder.volume.group_types.get_group_type_specs',
+            lambda type_id, key: {
+                ('t', 'consistent_group_snapshot_enabled'): spec}[
+                    type_id, key]))
+        group = Group(group_type_id='t')
+        for name, count in self.calls.items():
+            yield (getattr(self.driver, name), None, group, *[[]] * count)
+
+    def test_one_with_consistent_snapshots_is_refused_in_words(self):
+        for call in self._calls('<is> True'):
+            error = self.assertRaises(exception.VolumeBackendAPIException,
+                                      *call)
+            self.assertIn('consistent_group_snapshot_enabled', str(error))
+
+    def test_others_are_left_to_the_manager(self):
+        for spec in (False, '<is> False'):
+            for call in self._calls(spec):
+                self.assertRaises(NotImplementedError, *call)
+
+
+class Group(types.SimpleNamespace):
+    """Cinder's objects are asked as dicts too."""
+
+    def __getitem__(self, name):
+        return getattr(self, name)
 
 
 class OptionsTest(base.DriverTestCase):

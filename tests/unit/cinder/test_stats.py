@@ -33,6 +33,8 @@ class StatsTest(base.DriverTestCase):
                 'thick_provisioning_support': True,
                 'max_over_subscription_ratio': 1.0, 'multiattach': False,
                 'QoS_support': False, 'online_extend_support': False,
+                'consistent_group_snapshot_enabled': False,
+                'replication_enabled': False,
                 'storage_protocol': 'FC', 'backend_state': 'up',
                 'zvm_zhcp': 'zhcp1.example.com', 'zvm_luns_free': 3,
                 'zvm_luns_ours': 1, 'zvm_luns_used': 0}.items():
