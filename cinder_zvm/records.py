@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What Cinder's database knows of volumes and snapshots, for sweeps and audits.
+"""What Cinder knows of volumes and snapshots, for sweeps and audits.
 
 Cinder hands a driver the volumes of its own host only.  A volume that was
 created elsewhere after this back-end had failed must not be taken for a

@@ -56,7 +56,7 @@ carry a volume's stamp and have no record: the ledger is missing or old")"
     end_claim "$OP"
     save_lun
     settle || claim_undone
-    [ $r_state = ours ] || start_job
+    [ "$r_state" = ours ] || start_job
     look_row
 }
 

@@ -134,7 +134,7 @@ compare() {
         while [ $at -lt "$length_of_all" ]; do
             go_on
             piece $at "$length_of_all"
-            is_same $at $length || differs $at
+            is_same $at "$length" || differs $at
             at=$((at + length))
             progress $((length_of_all + at))
         done

@@ -35,9 +35,9 @@ samples() { # samples BEGIN END CHECK: bytes; at is a block of 512 bytes
     sample=$JOBS/$(job_key).sample
     first=$(($1 / 512)) span=$((($2 - $1 - 1048576) / 512))
     [ $span -gt 0 ] || span=0
-    place=0
+    step=$((span / 63)) place=0
     while [ $place -lt 64 ]; do
-        at=$((first + span / 63 * place))
+        at=$((first + step * place))
         [ $place -lt 63 ] || at=$((first + span))
         "$3" || break
         [ $span -gt 0 ] || place=63
