@@ -46,3 +46,21 @@ def is_scribbled(path):
             if file.read(len(_SECRET)) != _SECRET:
                 return False
     return True
+
+
+def begins_with_scribbles(path):
+    """Whether the first of what scribble wrote is there."""
+    with open(path, 'rb') as file:
+        return file.read(len(_SECRET)) == _SECRET
+
+
+def begins_with(path, other):
+    """Whether a file has all bytes of another one, and zeros behind."""
+    with open(path, 'rb') as file, open(other, 'rb') as wanted:
+        while block := wanted.read(len(_BLOCK)):
+            if file.read(len(block)) != block:
+                return False
+        while block := file.read(len(_BLOCK)):
+            if block != _BLOCK[:len(block)]:
+                return False
+    return True

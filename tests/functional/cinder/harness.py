@@ -201,6 +201,53 @@ class Cinder:
         volume.save()
         self._manager(volume).delete_volume(self.context, volume)
 
+    def extend(self, volume, gib):
+        """To a new size; `error_extending` when that failed."""
+        volume.status = 'extending'
+        volume.save()
+        self._manager(volume).extend_volume(self.context, volume, gib, [])
+        volume.refresh()
+
+    def order_snapshot(self, volume):
+        """The row of a snapshot that is to be created."""
+        from cinder import objects
+        snapshot = objects.Snapshot(
+            self.context, volume_id=volume.id, status='creating',
+            volume_size=volume.size, project_id=PROJECT, user_id=PROJECT,
+            display_name='snapshot', volume_type_id=volume.volume_type_id,
+            progress='0%', metadata={})
+        snapshot.create()
+        return snapshot
+
+    def make_snapshot(self, snapshot):
+        """What the API asks of cinder-volume; the row is as it left."""
+        try:
+            self._manager(snapshot.volume).create_snapshot(self.context,
+                                                           snapshot)
+        finally:
+            snapshot.refresh()
+
+    def snapshot(self, snapshot_id):
+        """One of the database; SnapshotNotFound when it is deleted."""
+        from cinder import objects
+        return objects.Snapshot.get_by_id(self.context, snapshot_id)
+
+    def delete_snapshot(self, snapshot):
+        snapshot.status = 'deleting'
+        snapshot.save()
+        self._manager(snapshot.volume).delete_snapshot(self.context, snapshot)
+
+    def revert(self, volume, snapshot):
+        """To the snapshot, as the API has prepared both rows."""
+        volume.status, snapshot.status = 'reverting', 'restoring'
+        volume.save()
+        snapshot.save()
+        try:
+            self._manager(volume).revert_to_snapshot(self.context, volume,
+                                                     snapshot)
+        finally:
+            volume.refresh()
+
     def attach(self, volume, connector, instance):
         """What Nova's attachment_create and attachment_update lead to.
 
