@@ -75,9 +75,12 @@ class Side:
 
     # volumes
 
-    def order(self, gib):
-        """The id of a volume that is to be created."""
-        return self._cinder.order(BACKEND, gib).id
+    def order(self, gib, **source):
+        """The id of a volume that is to be created.
+
+        :param source: snapshot_id or source_volid
+        """
+        return self._cinder.order(BACKEND, gib, **source).id
 
     def create(self, volume):
         """Its row afterwards."""
@@ -93,6 +96,41 @@ class Side:
         except exception.VolumeNotFound:
             return True
         return False
+
+    def extend(self, volume, gib):
+        """Its row afterwards."""
+        self._cinder.extend(self._cinder.volume(volume), gib)
+        return self.get(volume)
+
+    def revert(self, volume, snapshot):
+        """Its row afterwards."""
+        self._cinder.revert(self._cinder.volume(volume),
+                            self._cinder.snapshot(snapshot))
+        return self.get(volume)
+
+    # snapshots
+
+    def order_snapshot(self, volume):
+        """The id of a snapshot that is to be created."""
+        return self._cinder.order_snapshot(self._cinder.volume(volume)).id
+
+    def make_snapshot(self, snapshot):
+        """Its status afterwards."""
+        found = self._cinder.snapshot(snapshot)
+        self._cinder.make_snapshot(found)
+        return found.status
+
+    def delete_snapshot(self, snapshot):
+        """Whether the snapshot is gone from the database."""
+        from cinder import exception
+        self._cinder.delete_snapshot(self._cinder.snapshot(snapshot))
+        try:
+            self._cinder.snapshot(snapshot)
+        except exception.SnapshotNotFound:
+            return True
+        return False
+
+    # the database
 
     def get(self, volume):
         return _row(self._cinder.volume(volume))
@@ -141,12 +179,16 @@ class Side:
         return row, self._cinder.volume(row.volume_id)
 
     def records(self):
-        """What Cinder knows: rows of volumes and of attachments."""
+        """What Cinder knows: volumes, snapshots and attachments."""
         from cinder import objects
         context = self._cinder.context
         return {
             'volumes': [_row(volume) for volume
                         in objects.VolumeList.get_all(context)],
+            'snapshots': [
+                {'id': row.id, 'volume': row.volume_id, 'status': row.status,
+                 'provider_id': row.provider_id}
+                for row in objects.SnapshotList.get_all(context, None)],
             'attachments': [
                 {'id': row.id, 'volume': row.volume_id,
                  'instance': row.instance_uuid, 'status': row.attach_status}

@@ -82,8 +82,11 @@ class Cloud(contextlib.ExitStack):
         self._world = world or truth.world()
         self._ahead = 0
         self.processes = {}
-        # What tenants wrote on their volumes: volume -> text.
+        # What tenants wrote on their volumes: volume -> text; and what
+        # copies, and volumes that are reverted, will have then.
         self.written = {}
+        self.promised = {}
+        self._writes = 0
 
     def __enter__(self):
         self.folder.mkdir(parents=True)
@@ -119,6 +122,7 @@ class Cloud(contextlib.ExitStack):
     def _cinder_options(self):
         return {'zvm_fcp_list': truth.FCP_LIST,
                 'zvm_zhcp_fcp_list': truth.ZHCP_FCP_LIST,
+                'zvm_copy_verify': 'sampled',
                 'zvm_scsi_pool': truth.POOL}
 
     def _nova_options(self):
@@ -188,9 +192,51 @@ class Cloud(contextlib.ExitStack):
 
     def write(self, volume):
         """Its tenant writes on the volume; it is to be there from now on."""
-        self.written[volume] = 'kept by the tenant of %s' % volume
+        self._writes += 1
+        self.written[volume] = 'the tenant of %s wrote this as number %d' % (
+            volume, self._writes)
         self.truth.write(self.truth.lun_of(volume)['lun'],
                          self.written[volume])
+
+    def order_copy(self, source, gib=1, **kind):
+        """The id of a volume that is to be made from another or a snapshot.
+
+        :param source: whose data it is to have
+        :param kind: source_volid or snapshot_id
+        """
+        volume = self.ask('cinder', 'order', gib=gib, **kind)
+        self.promise(volume, source)
+        return volume
+
+    def promise(self, volume, source):
+        """Once it is available the volume has the source's data."""
+        self.promised[volume] = self.written[source]
+
+    def order_snapshot(self, volume):
+        """The id of a snapshot that is to be made."""
+        snapshot = self.ask('cinder', 'order_snapshot', volume=volume)
+        self.promise(snapshot, volume)
+        return snapshot
+
+    def snapshot(self, volume):
+        """A snapshot's id."""
+        snapshot = self.order_snapshot(volume)
+        status = self.ask('cinder', 'make_snapshot', snapshot=snapshot)
+        if status != 'available':
+            raise Unexpected('the new snapshot is %s' % status)
+        self.written[snapshot] = self.promised.pop(snapshot)
+        return snapshot
+
+    def keep_promises(self, known):
+        """Copies that are whole have their data from now on."""
+        for each in known['volumes'] + known['snapshots']:
+            if each['status'] == 'available' and each['id'] in self.promised:
+                self.written[each['id']] = self.promised.pop(each['id'])
+
+    def delete_snapshot(self, snapshot):
+        self.written.pop(snapshot, None)
+        if not self.ask('cinder', 'delete_snapshot', snapshot=snapshot):
+            raise Unexpected('the snapshot is there after delete')
 
     def delete(self, volume):
         self.written.pop(volume, None)
@@ -241,6 +287,8 @@ class Cloud(contextlib.ExitStack):
         for attachment in self.records()['attachments']:
             self.ask('cinder', 'attachment_delete',
                      attachment=attachment['id'])
+        for snapshot in self.records()['snapshots']:
+            self.delete_snapshot(snapshot['id'])
         for volume in self.records()['volumes']:
             self.delete(volume['id'])
         self.truth.rest()

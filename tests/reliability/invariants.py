@@ -23,11 +23,14 @@ class View:
     def __init__(self, cloud):
         known = cloud.records()
         self.volumes = {each['id']: each for each in known['volumes']}
+        self.snapshots = {each['id']: each for each in known['snapshots']}
         self.attachments = known['attachments']
         self.servers = {each['uuid']: each for each in known['servers']}
         self.mappings = known['mappings']
         self.truth = cloud.truth
+        cloud.keep_promises(known)
         self.written = dict(cloud.written)
+        self.promised = dict(cloud.promised)
         self.luns = cloud.truth.luns()
         self.devices = cloud.truth.devices()
         self.guests = cloud.truth.guests()
@@ -71,8 +74,8 @@ def one_volume_on_a_lun(view):
                 yield '%s %s stands in %d records' % (key, value, count)
     named = collections.Counter(
         each['provider_id'].rpartition(':')[2]
-        for each in view.volumes.values() if each['provider_id']
-        and each['status'] in _WHOLE)
+        for each in [*view.volumes.values(), *view.snapshots.values()]
+        if each['provider_id'] and each['status'] in _WHOLE)
     for lun, count in named.items():
         if count > 1:
             yield '%d volumes of Cinder have LUN %s' % (count, lun)
@@ -87,10 +90,22 @@ def volumes_have_their_luns(view):
                 each['id'], each['status'], lun.get('state', 'none'))
 
 
+def snapshots_have_their_luns(view):
+    for each in view.snapshots.values():
+        lun = view.lun_of(each['id'])
+        if (each['status'] == 'available' and (
+                lun.get('state'), lun.get('role')) != ('ours', 'snapshot')):
+            yield 'snapshot %s is available, its LUN is %s' % (
+                each['id'], lun.get('state', 'none'))
+
+
 def data_is_there(view):
     for volume, text in view.written.items():
         lun = view.lun_of(volume)
-        if not lun or not view.truth.has(lun['lun'], text):
+        # while it is reverted a volume has what it had, or the snapshot's
+        texts = {text, view.promised.get(volume, text)}
+        if not lun or not any(view.truth.has(lun['lun'], each)
+                              for each in texts):
             yield 'the data of volume %s is gone' % volume
 
 
@@ -157,7 +172,7 @@ def attachments_work(view):
 
 
 SAFETY = (records_are_whole, one_volume_on_a_lun, volumes_have_their_luns,
-          data_is_there, clean_luns_are_zero, devices_belong, paths_belong,
+          snapshots_have_their_luns, data_is_there, clean_luns_are_zero, devices_belong, paths_belong,
           attachments_work)
 
 
@@ -189,7 +204,10 @@ def used_luns_are_attached(view):
 def luns_are_at_rest(view):
     """Each LUN is a volume's that Cinder knows, or free."""
     known = {each['name_id'] for each in view.volumes.values()}
+    known |= view.snapshots.keys()
     for lun in view.luns:
+        if lun.get('state') == 'copying' and lun['volume'] in known:
+            continue    # it has failed, and its volume is deleted
         if lun.get('state') not in ('free', 'ours', 'used'):
             yield 'LUN %s is still %s (%s)' % (lun['lun'], lun.get('state'),
                                                lun.get('why'))
@@ -224,7 +242,8 @@ SETTLED = SAFETY + (devices_are_needed, used_luns_are_attached,
 
 
 def nothing_is_left(view):
-    left = {'volumes': view.volumes, 'attachments': view.attachments,
+    left = {'volumes': view.volumes, 'snapshots': view.snapshots,
+            'attachments': view.attachments,
             'servers': view.servers, 'devices': view.devices,
             'guests': view.guests, 'nodes': view.nodes}
     for name, value in left.items():

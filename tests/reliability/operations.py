@@ -33,9 +33,10 @@ def register(name, side, call, prepare):
 
 
 def volumes(cloud, count):
-    """Volumes that are attached to nothing."""
+    """Volumes that are attached to nothing and have no snapshot."""
     known = cloud.records()
-    taken = {each['volume'] for each in known['mappings']}
+    taken = {each['volume'] for each in known['mappings']
+             + known['snapshots']}
     found = [each['id'] for each in known['volumes']
              if each['status'] == 'available' and each['id'] in cloud.written
              and each['id'] not in taken]
@@ -64,13 +65,24 @@ def server(cloud, count):
     return made, attached
 
 
+def snapshot(cloud):
+    """A snapshot, with its volume."""
+    known = cloud.records()
+    for each in known['snapshots']:
+        if each['id'] in cloud.written:
+            return each['id'], each['volume']
+    volume, = volumes(cloud, 1)
+    return cloud.snapshot(volume), volume
+
+
 def recover(cloud):
     """What users and operators do after a failure: delete what is not whole.
 
     A server that runs with volumes in use stays, and so do volumes that are
-    available.
+    available, and their snapshots.
     """
     known = cloud.records()
+    cloud.keep_promises(known)
     states = {each['id']: each['status'] for each in known['volumes']}
     for each in known['servers']:
         attached = [mapping for mapping in known['mappings']
@@ -84,10 +96,16 @@ def recover(cloud):
     for each in known['attachments']:
         if each['id'] not in mapped:
             cloud.ask('cinder', 'attachment_delete', attachment=each['id'])
-    for each in cloud.records()['volumes']:
-        if (each['status'] not in ('available', 'in-use')
+    known = cloud.records()
+    bad = {each['id'] for each in known['volumes']
+           if each['status'] not in ('available', 'in-use')
+           or each['id'] not in cloud.written or each['size'] != 1}
+    for each in known['snapshots']:
+        if (each['status'] != 'available' or each['volume'] in bad
                 or each['id'] not in cloud.written):
-            cloud.delete(each['id'])
+            cloud.delete_snapshot(each['id'])
+    for volume in bad:
+        cloud.delete(volume)
     cloud.truth.rest()
 
 
@@ -114,6 +132,39 @@ def _old_volume(cloud):
     volume, = volumes(cloud, 1)
     del cloud.written[volume]
     return {'volume': volume}
+
+
+def _snapshot(cloud):
+    volume, = volumes(cloud, 1)
+    return {'snapshot': cloud.order_snapshot(volume)}
+
+
+def _old_snapshot(cloud):
+    found, _ = snapshot(cloud)
+    del cloud.written[found]
+    return {'snapshot': found}
+
+
+def _from_snapshot(cloud):
+    found, _ = snapshot(cloud)
+    return {'volume': cloud.order_copy(found, snapshot_id=found)}
+
+
+def _clone(cloud):
+    volume, = volumes(cloud, 1)
+    return {'volume': cloud.order_copy(volume, source_volid=volume)}
+
+
+def _extend(cloud):
+    volume, = volumes(cloud, 1)
+    return {'volume': volume, 'gib': 2}
+
+
+def _revert(cloud):
+    found, volume = snapshot(cloud)
+    cloud.write(volume)
+    cloud.promise(volume, found)
+    return {'volume': volume, 'snapshot': found}
 
 
 def _attach(count):
@@ -144,6 +195,12 @@ def _destroy(cloud):
 register('create', 'cinder', 'create', _new_volume)
 register('create_wiped', 'cinder', 'create', _volume_to_wipe)
 register('delete', 'cinder', 'delete', _old_volume)
+register('snapshot', 'cinder', 'make_snapshot', _snapshot)
+register('delete_snapshot', 'cinder', 'delete_snapshot', _old_snapshot)
+register('from_snapshot', 'cinder', 'create', _from_snapshot)
+register('clone', 'cinder', 'create', _clone)
+register('extend', 'cinder', 'extend', _extend)
+register('revert', 'cinder', 'revert', _revert)
 register('attach_first', 'nova', 'attach', _attach(0))
 register('attach_next', 'nova', 'attach', _attach(1))
 register('detach_next', 'nova', 'detach', _detach(2))

@@ -33,6 +33,7 @@ from tests.reliability import truth
 
 MOST_VOLUMES = 3
 MOST_SERVERS = 2
+MOST_SNAPSHOTS = 2
 # More than the requests on which a fault acts.
 _PATIENCE = 9
 _PLACES = st.integers(0, 5)
@@ -51,7 +52,8 @@ _FAULTS = {
 }
 _SMAPI = ('Image_Device_Dedicate', 'Image_Device_Dedicate_DM',
           'Image_Device_Undedicate', 'Image_Device_Undedicate_DM')
-_SIDES = {'create': 'cinder', 'delete': 'cinder'}
+_SIDES = dict.fromkeys(('create', 'delete', 'make_snapshot', 'extend',
+                        'delete_snapshot', 'revert'), 'cinder')
 
 
 class Story(AssertionError):
@@ -100,6 +102,18 @@ class Machine(stateful.RuleBasedStateMachine):
     def volumes(self, *states):
         return [each['id'] for each in self.cloud.records()['volumes']
                 if each['status'] in states]
+
+    def snapshots(self, volume=None):
+        """(snapshot, volume) of those that are whole."""
+        return [(each['id'], each['volume'])
+                for each in self.cloud.records()['snapshots']
+                if each['status'] == 'available'
+                and volume in (None, each['volume'])]
+
+    def deletable(self):
+        """Cinder's API refuses to delete a volume that has snapshots."""
+        return [each for each in self.volumes('available')
+                if not self.snapshots(each)]
 
     def servers(self):
         return [each['uuid'] for each in self.cloud.records()['servers']]
@@ -185,12 +199,64 @@ class Machine(stateful.RuleBasedStateMachine):
         self.keep(volume)
         self.recover()
 
-    @stateful.precondition(lambda self: self.volumes('available'))
+    @stateful.precondition(lambda self: self.deletable())
     @stateful.rule(death=_DEATHS, place=_PLACES)
     def delete(self, death, place):
-        found = self.volumes('available')
+        found = self.deletable()
         volume = found[place % len(found)]
         self.do('delete', death, {'volume': volume}, deleted=volume)
+
+    # copies
+
+    @stateful.precondition(lambda self: self.volumes('available')
+                           and len(self.snapshots()) < MOST_SNAPSHOTS)
+    @stateful.rule(death=_DEATHS, place=_PLACES)
+    def snapshot(self, death, place):
+        found = self.volumes('available')
+        made = self.cloud.order_snapshot(found[place % len(found)])
+        self.do('make_snapshot', death, {'snapshot': made})
+
+    @stateful.precondition(lambda self: self.snapshots())
+    @stateful.rule(death=_DEATHS, place=_PLACES)
+    def delete_snapshot(self, death, place):
+        found = self.snapshots()
+        snapshot, _ = found[place % len(found)]
+        self.do('delete_snapshot', death, {'snapshot': snapshot},
+                deleted=snapshot)
+
+    @stateful.precondition(lambda self: self.volumes('available') and len(
+        self.volumes('available', 'in-use')) < MOST_VOLUMES)
+    @stateful.rule(death=_DEATHS, place=_PLACES, of_volume=st.booleans())
+    def copy(self, death, place, of_volume):
+        volumes, snapshots = self.volumes('available'), self.snapshots()
+        if of_volume or not snapshots:
+            source = volumes[place % len(volumes)]
+            kind = {'source_volid': source}
+        else:
+            source, _ = snapshots[place % len(snapshots)]
+            kind = {'snapshot_id': source}
+        made = self.cloud.order_copy(source, **kind)
+        self.do('create', death, {'volume': made})
+
+    @stateful.precondition(lambda self: self.deletable())
+    @stateful.rule(death=_DEATHS, place=_PLACES)
+    def extend(self, death, place):
+        found = self.deletable()
+        self.do('extend', death, {'volume': found[place % len(found)],
+                                  'gib': 2})
+
+    @stateful.precondition(lambda self: self.revertable())
+    @stateful.rule(death=_DEATHS, place=_PLACES)
+    def revert(self, death, place):
+        found = self.revertable()
+        snapshot, volume = found[place % len(found)]
+        self.cloud.write(volume)
+        self.cloud.promise(volume, snapshot)
+        self.do('revert', death, {'volume': volume, 'snapshot': snapshot})
+
+    def revertable(self):
+        found = self.volumes('available')
+        return [each for each in self.snapshots() if each[1] in found]
 
     @stateful.precondition(lambda self: len(self.servers()) < MOST_SERVERS)
     @stateful.rule(death=_DEATHS, count=st.integers(0, 1))

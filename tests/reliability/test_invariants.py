@@ -30,6 +30,7 @@ def _view():
     view = object.__new__(invariants.View)
     view.volumes = {'v1': {'id': 'v1', 'name_id': 'v1', 'status': 'in-use',
                            'provider_id': 'op:5005:' + _LUNS[0]}}
+    view.snapshots = {}
     view.attachments = [{'id': 'a1', 'volume': 'v1', 'instance': 's1',
                          'status': 'attached'}]
     view.servers = {'s1': {'uuid': 's1', 'name': 'zvm00001',
@@ -38,6 +39,7 @@ def _view():
                       'complete': True}]
     view.truth = Disks()
     view.written = {'v1': 'kept'}
+    view.promised = {}
     view.luns = [
         {'lun': _LUNS[0], 'wwid': 'a', 'state': 'used', 'volume': 'v1',
          'instance': 's1', 'whole': True},
@@ -84,6 +86,33 @@ class InvariantsTest(testtools.TestCase):
                                    'status': 'available',
                                    'provider_id': None}
         self.assertEqual({'volumes_have_their_luns'}, self.found())
+
+    def snapshot(self, **values):
+        self.view.snapshots['s'] = dict({
+            'id': 's', 'volume': 'v1', 'status': 'available',
+            'provider_id': 'op:5005:' + _LUNS[1]}, **values)
+        self.view.luns[1].update(state='ours', volume='s', role='snapshot')
+        self.view.lines[_LUNS[1]] = ['reserved']
+
+    def test_a_snapshot_is_quiet(self):
+        self.snapshot()
+        self.assertEqual(set(), self.found())
+
+    def test_a_snapshot_without_its_lun(self):
+        self.snapshot()
+        self.view.luns[1]['role'] = 'current'
+        self.assertEqual({'snapshots_have_their_luns'}, self.found())
+
+    def test_a_snapshot_on_the_lun_of_a_volume(self):
+        self.snapshot(provider_id='op:5005:' + _LUNS[0])
+        self.assertEqual({'one_volume_on_a_lun'}, self.found())
+
+    def test_a_volume_that_is_reverted_has_either_data(self):
+        self.view.truth.texts = {_LUNS[0]: 'of the snapshot'}
+        self.view.promised = {'v1': 'of the snapshot'}
+        self.assertEqual(set(), self.found())
+        self.view.truth.texts = {_LUNS[0]: 'of another'}
+        self.assertEqual({'data_is_there'}, self.found())
 
     def test_data_that_is_gone(self):
         self.view.truth.texts.clear()

@@ -19,7 +19,9 @@ ZHCP_FCP_LIST = '3B0F'
 _WWPN = '5005076303001001'
 _DEDICATE = re.compile(r'^ *DEDICATE +(\w+)', re.M)
 _RULE = re.compile(r'41-zfcp-lun-0\.0\.(\w{4}):0x(\w{16}):0x(\w{16})\.rules')
-_BUSY = ('preparing', 'wiping', 'freeing')
+_BUSY = ('preparing', 'copying', 'wiping', 'freeing')
+# A disk of any size has these, so that they are looked for on copies too.
+_PLACES = (0, 2 ** 29, 2 ** 30 - 4096)
 
 
 def world():
@@ -40,7 +42,7 @@ def world():
                  'physical_wwpn': '20076d8500001181',
                  'npiv_wwpn': 'c05076ffe5001000'}],
             'pools': {POOL: [
-                dict(line, lun='4011400000000000', count=4, size='1G',
+                dict(line, lun='4011400000000000', count=5, size='1G',
                      contents='zero'),
                 dict(line, lun='4011400800000000', count=2, size='2G',
                      contents='random')]},
@@ -110,7 +112,8 @@ class Truth:
     def busy(self):
         """LUNs that a job is about to change."""
         return [lun['lun'] for lun in self.luns()
-                if lun.get('state') in _BUSY]
+                if lun.get('state') in _BUSY
+                and not (lun['state'] == 'copying' and lun.get('why'))]
 
     def delete_pool(self):
         """The pool's file vanishes."""
@@ -123,20 +126,16 @@ class Truth:
         return zeros.is_zero(self._disks[lun])
 
     def write(self, lun, text):
-        """What a tenant keeps at the begin, middle and end of the disk."""
-        path = self._disks[lun]
-        size = path.stat().st_size
-        with open(path, 'r+b') as file:
-            for place in (0, size // 2, size - 4096):
+        """What a tenant keeps in the first GiB of the disk."""
+        with open(self._disks[lun], 'r+b') as file:
+            for place in _PLACES:
                 file.seek(place)
                 file.write(text.encode())
 
     def has(self, lun, text):
         """Whether what :meth:`write` wrote is still there."""
-        path = self._disks[lun]
-        size = path.stat().st_size
-        with open(path, 'rb') as file:
-            for place in (0, size // 2, size - 4096):
+        with open(self._disks[lun], 'rb') as file:
+            for place in _PLACES:
                 file.seek(place)
                 if file.read(len(text)) != text.encode():
                     return False

@@ -48,7 +48,8 @@ class Operations:
     def _volume(volume):
         return types.SimpleNamespace(id=volume, name_id=volume, size=1,
                                      encryption_key_id=None,
-                                     volume_type_id=None)
+                                     volume_type_id=None, provider_id=None,
+                                     save=lambda: None)
 
     def create(self, volume):
         with self._event('create', histories.ACQUIRE, volume) as subjects:
@@ -69,6 +70,24 @@ class Operations:
             luns.append(self.create(volume))
             self.delete(volume, luns[-1])
         return luns
+
+    def clone(self, volume, source):
+        with self._event('clone', histories.ACQUIRE, volume) as subjects:
+            update = self._driver.create_cloned_volume(
+                self._volume(volume), self._volume(source))
+            lun = update['provider_id'].rpartition(':')[2]
+            subjects.append('lun ' + lun)
+        return lun
+
+    def extend(self, volume, gib, lun):
+        """To another LUN, which it returns."""
+        found = self._volume(volume)
+        with self._event('leave', histories.RELEASE, volume, 'lun ' + lun), \
+                self._event('extend', histories.ACQUIRE, volume) as subjects:
+            self._driver.extend_volume(found, gib)
+            now = found.provider_id.rpartition(':')[2]
+            subjects.append('lun ' + now)
+        return now
 
     def hold(self, instance, userid):
         with self._event('hold', histories.ACQUIRE, instance) as subjects:
@@ -99,7 +118,7 @@ class Operations:
     def operations(self):
         return {name: getattr(self, name) for name in (
             'history', 'create', 'delete', 'create_and_delete', 'hold',
-            'attach', 'detach', 'force_detach')}
+            'attach', 'detach', 'force_detach', 'clone', 'extend')}
 
 
 def prepare(setup):
