@@ -139,10 +139,10 @@ compare() {
             progress $((length_of_all + at))
         done
     else
-        samples 0 "$length_of_all" is_same_at || differs $((at * 512))
+        samples 0 "$length_of_all" is_same || differs $at
     fi
     [ "$bytes" -eq "$length_of_all" ] ||
-        samples "$length_of_all" "$bytes" is_zero_at || differs $((at * 512))
+        samples "$length_of_all" "$bytes" is_zero || differs $at
 }
 
 differs() { echo "the copy does not read as its source at byte $1"; exit 2; }
@@ -150,8 +150,6 @@ differs() { echo "the copy does not read as its source at byte $1"; exit 2; }
 is_same() { # is_same AT LENGTH: bytes
     cmp -s -i "$1" -n "$2" "$ROOT/dev/$from_disk" "$ROOT/dev/$disk"
 }
-
-is_same_at() { is_same $((at * 512)) 1048576; }
 
 # A copy that failed stays its volume's and is good for nothing but a wipe
 end_copy() { # end_copy STATUS WHY

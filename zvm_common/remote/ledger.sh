@@ -16,7 +16,8 @@ COPIES=$BASE/pools
 POOLS=$ROOT/var/opt/zhcp/zfcp
 
 open_ledger() { # the lock is held until this process ends
-    mkdir -p "$LUNS" "$FCPS" "$JOBS" "$BASE/bin" && chmod 700 "$BASE" ||
+    [ -d "$LUNS" ] && [ -d "$FCPS" ] && [ -d "$JOBS" ] ||
+        { mkdir -p "$LUNS" "$FCPS" "$JOBS" && chmod 700 "$BASE"; } ||
         refuse space "text=$(text "cannot make $BASE")"
     exec 9>>"$BASE/lock" || refuse space "text=$(text "cannot open a lock")"
     flock -w "${1:-60}" 9 || refuse lock "text=$(text "another request holds \

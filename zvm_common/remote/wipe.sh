@@ -25,32 +25,30 @@ wipe_disk() {
     take_target
     zero_from 0
     blockdev --flushbufs "$ROOT/dev/$disk" || fail "flush failed"
-    samples 0 "$bytes" is_zero_at ||
+    samples 0 "$bytes" is_zero ||
         fail "the disk does not read as zeros after the wipe: $at"
 }
 
 # Reading all of it would double the time of a wipe whose every write has been
 # answered: the first, the last and 62 places between, 1 MiB at each
-samples() { # samples BEGIN END CHECK: bytes; at is a block of 512 bytes
-    sample=$JOBS/$(job_key).sample
-    first=$(($1 / 512)) span=$((($2 - $1 - 1048576) / 512))
+SAMPLE=1048576
+
+samples() { # samples BEGIN END CHECK: bytes; CHECK AT LENGTH; at: of the last
+    span=$((($2 - $1 - SAMPLE) / 512)) sample_length=$SAMPLE
     [ $span -gt 0 ] || span=0
+    [ $(($2 - $1)) -ge $SAMPLE ] || sample_length=$(($2 - $1))
     step=$((span / 63)) place=0
     while [ $place -lt 64 ]; do
-        at=$((first + step * place))
-        [ $place -lt 63 ] || at=$((first + span))
-        "$3" || break
-        [ $span -gt 0 ] || place=63
+        at=$(($1 + step * place * 512))
+        [ $place -lt 63 ] || at=$(($1 + span * 512))
+        "$3" $at $sample_length || return 1
+        [ $span -gt 0 ] || return 0
         place=$((place + 1))
     done
-    rm -f "$sample"
-    [ $place -eq 64 ]
 }
 
-is_zero_at() {
-    dd if="$ROOT/dev/$disk" of="$sample" bs=512 skip="$at" count=2048 \
-        2>/dev/null && [ -s "$sample" ] &&
-        [ "$(tr -d '\0' <"$sample" | wc -c)" -eq 0 ]
+is_zero() { # is_zero AT LENGTH: bytes
+    cmp -s -i "$1:0" -n "$2" "$ROOT/dev/$disk" /dev/zero
 }
 
 # The size is the disk's own.  A piece has 1 GiB at most, so that whoever
