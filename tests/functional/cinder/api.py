@@ -1,10 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A whole Cinder in one process: API, scheduler and volume services.
-
-The API is what cinder-api serves, without Keystone, over HTTP at a free port
-of 127.0.0.1; it, the scheduler and one cinder-volume for each back-end are
-threads that ask each other through oslo.messaging's transport within a
-process.  All state is in an SQLite database below the folder::
+"""Tests through Cinder's API, and the cloud that they ask::
 
     cloud = self.useFixture(Cloud(folder, {'zvmssio1': section(1)},
                                   simulator))
@@ -13,25 +8,23 @@ process.  All state is in an SQLite database below the folder::
     cloud.ask('report')
 
 A test asks over HTTP (client.py).  What no API offers it asks with
-:meth:`Cloud.ask`: a function of this module, or MODULE.FUNCTION, is called
-in the process with its :class:`Services` and JSON arguments.
+:meth:`Cloud.ask`: a function of services.py, or MODULE.FUNCTION, is called in
+the process with its Services and JSON arguments.
 """
 
 import atexit
+import contextlib
 import functools
 import importlib
-import importlib.metadata
 import json
 import os
 import pathlib
 import shutil
+import signal
 import socket
-import socketserver
 import sys
 import tempfile
-import threading
 import warnings
-from wsgiref import simple_server
 
 import fixtures
 
@@ -40,155 +33,10 @@ from tests.functional.cinder import base
 from tests.functional.cinder import child
 from tests.functional.cinder import client
 from tests.functional.cinder import harness
-from tests.functional.cinder import scenarios
+from tests.functional.cinder import services
 from tests import nursery
-from tests import waits
 
-KEY = '0123456789abcdef' * 4
-
-
-# the process
-
-
-def paste_file():
-    """The api-paste.ini that Cinder has installed."""
-    for file in importlib.metadata.files('cinder'):
-        if file.parts[-2:] == ('cinder', 'api-paste.ini'):
-            return file.locate()
-    raise FileNotFoundError('cinder brings no api-paste.ini')
-
-
-def _sections():
-    """What cinder.conf has beside the sections of harness.Cinder."""
-    return {
-        'DEFAULT': {
-            'auth_strategy': 'noauth', 'api_paste_config': paste_file(),
-            # no report but those that a test asks for
-            'periodic_interval': 0,
-            # it would be another service's: Cinder has one in a process
-            'report_interval': 0, 'service_down_time': 86400,
-            # it has all capabilities when it is asked for the first time
-            'scheduler_driver_init_wait_time': 1},
-        'key_manager': {
-            'backend': 'cinder.keymgr.conf_key_mgr.ConfKeyManager',
-            'fixed_key': KEY}}
-
-
-def _pass_json():
-    """Let messages be JSON, as between processes; they are objects else."""
-    from oslo_messaging._drivers import impl_fake
-    from oslo_serialization import jsonutils
-
-    def copied(message):
-        return jsonutils.loads(jsonutils.dumps(message))
-
-    class Incoming(impl_fake.FakeIncomingMessage):
-        def __init__(self, ctxt, message, reply_q, requeue):
-            super().__init__(copied(ctxt), copied(message), reply_q, requeue)
-
-        def reply(self, reply=None, failure=None):
-            super().reply(copied(reply), failure)
-    impl_fake.FakeIncomingMessage = Incoming
-
-
-class _Server(socketserver.ThreadingMixIn, simple_server.WSGIServer):
-    daemon_threads = True
-    request_queue_size = 64
-
-
-class _Handler(simple_server.WSGIRequestHandler):
-    def log_message(self, *_args):
-        """Cinder's log tells of every request."""
-
-
-class Services:
-    """API, scheduler and volume services; started when this is made.
-
-    :ivar cinder: harness.Cinder, with the managers of the volume services
-    :ivar scheduler: the SchedulerManager
-    :ivar port: of the API
-    """
-
-    def __init__(self, workdir, backends, database):
-        self.cinder = harness.Cinder(workdir, backends, database,
-                                     more=_sections())
-        _pass_json()
-        from cinder.wsgi import wsgi
-        sys.argv[1:] = ['--config-file', str(self.cinder.path)]
-        application = wsgi.initialize_application()
-        for name in backends:
-            self.cinder.managers[name] = self._start(
-                'cinder-volume', '%s@%s' % (self.cinder.host, name),
-                service_name=name).manager
-        self.scheduler = self._start('cinder-scheduler',
-                                     self.cinder.host).manager
-        report(self)
-        server = simple_server.make_server(
-            '127.0.0.1', 0, application, _Server, _Handler)
-        self.port = server.server_port
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-
-    @staticmethod
-    def _start(binary, host, **args):
-        """As the command of that name does, with timers and RPC servers."""
-        from cinder import service
-        made = service.Service.create(host=host, binary=binary,
-                                      coordination=True, **args)
-        made.start()
-        return made
-
-
-def report(services):
-    """Let all back-ends report to the scheduler, which has it then."""
-    known = services.scheduler.driver.host_manager.service_states
-    for manager in services.cinder.managers.values():
-        before = known.get(manager.host)
-        manager.publish_service_capabilities(services.cinder.context)
-        waits.until(lambda: known.get(manager.host) is not before)
-
-
-def row(services, volume_id):
-    """What the database has of a volume and the API does not show."""
-    return scenarios._row(services.cinder.volume(volume_id))
-
-
-def drivers(services):
-    """The class of each back-end's driver, and whether it was set up."""
-    return {name: ['%s.%s' % (type(manager.driver).__module__,
-                              type(manager.driver).__name__),
-                   manager.driver.initialized]
-            for name, manager in services.cinder.managers.items()}
-
-
-def connector(services, backend, instance, userid):
-    """Hold FCP devices for a guest, as the Nova extension does."""
-    driver = services.cinder.managers[backend].driver
-    return scenarios.connector_of(driver._backend, instance, userid)[2]
-
-
-def _answer(services, question):
-    module, _, function = question['call'].rpartition('.')
-    place = importlib.import_module(module or __name__)
-    try:
-        return {'result': getattr(place, function)(services,
-                                                   **question['args'])}
-    except Exception as err:
-        return {'error': '%s: %s' % (type(err).__name__, err)}
-
-
-def _serve(channel, job):
-    """Start the services; answer the test's questions until it ends."""
-    services = Services(job['workdir'], job['backends'], job['database'])
-    with channel.makefile('rw') as stream:
-        stream.write(json.dumps({'result': services.port}) + '\n')
-        stream.flush()
-        for line in stream:
-            answer = _answer(services, json.loads(line))
-            stream.write(json.dumps(answer) + '\n')
-            stream.flush()
-
-
-# the test's side
+_LIMIT = 120    # seconds that an answer may take
 
 
 @functools.cache
@@ -217,7 +65,7 @@ def _import_all():
 
 
 class Cloud(fixtures.Fixture):
-    """A process of :class:`Services`, and a :class:`client.Client` of it.
+    """A process of services.Services, and a :class:`client.Client` of it.
 
     :param workdir: folder for configuration, database, logs
     :param backends: dict of section name -> options (harness.section)
@@ -237,6 +85,7 @@ class Cloud(fixtures.Fixture):
         job = {'workdir': str(self.workdir), 'backends': self._backends,
                'database': _database()}
         self._channel, theirs = socket.socketpair()
+        self._channel.settimeout(_LIMIT)
         self.pid = os.fork()
         if self.pid == 0:
             self._channel.close()
@@ -255,31 +104,35 @@ class Cloud(fixtures.Fixture):
                 os.dup2(errors.fileno(), number)
         sys.stdout = open(1, 'w', closefd=False)
         sys.stderr = open(2, 'w', closefd=False)
-        forked.finish(lambda: _serve(channel, job))
+        forked.finish(lambda: services.serve(channel, job))
 
     def ask(self, call, **args):
         """Call a function in the process; its result."""
-        self._stream.write(json.dumps({'call': call, 'args': args}) + '\n')
-        self._stream.flush()
+        with contextlib.suppress(OSError):
+            self._stream.write(json.dumps({'call': call, 'args': args})
+                               + '\n')
+            self._stream.flush()
         return self._read()
 
     def _read(self):
-        line = self._stream.readline()
+        line = ''
+        with contextlib.suppress(OSError):
+            line = self._stream.readline()
         if not line:
-            raise RuntimeError('Cinder ended: '
-                               + (self.workdir / 'errors').read_text())
+            raise RuntimeError('Cinder does not answer: ' + ''.join(
+                (self.workdir / name).read_text()[-5000:]
+                for name in ('cinder.log', 'errors')))
         answer = json.loads(line)
         if 'error' in answer:
             raise RuntimeError(answer['error'])
         return answer['result']
 
     def _stop(self):
-        """The process ends when nobody can ask it any more."""
-        # though processes that were forked later have copies of the socket
-        self._channel.shutdown(socket.SHUT_RDWR)
-        self._stream.close()
-        self._channel.close()
+        os.kill(self.pid, signal.SIGKILL)
         os.waitpid(self.pid, 0)
+        with contextlib.suppress(OSError):
+            self._stream.close()
+        self._channel.close()
 
 
 class _Place(fixtures.Fixture):
@@ -311,9 +164,9 @@ class _Standing:
         kind = json.dumps([world, backends], sort_keys=True)
         if kind != self._kind:
             self.drop()
-            self._place = _Place(world, backends)
-            self._place.setUp()
-            self._kind = kind
+            place = _Place(world, backends)
+            place.setUp()
+            self._kind, self._place = kind, place
         return self._place
 
     def drop(self):
@@ -333,8 +186,8 @@ class ApiTestCase(base.ManagerTestCase):
     type for each back-end, of the same name.
 
     A cloud costs seconds.  With `shared` it has served other tests of the
-    process, and will serve more: what a test leaves is deleted, and the names
-    of its volume types are its own.  One that fails takes the cloud with it.
+    process, and will serve more: what a test leaves is deleted.  One that
+    fails takes the cloud with it.
     """
 
     shared = False
@@ -370,7 +223,7 @@ class ApiTestCase(base.ManagerTestCase):
             _standing.drop()
             return
         try:
-            self.client.clear()
+            self.client.clear(self.backends)
             self.assertFree()
         except Exception:
             _standing.drop()

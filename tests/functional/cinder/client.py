@@ -58,10 +58,12 @@ class Client:
     def create(self, size=None, **fields):
         """Order a volume.
 
+        :param size: GiB; without it, that of the source
         :param fields: volume_type, snapshot_id, source_volid, name, group_id
         """
-        return self.ask('POST', '/volumes', {'volume': dict(
-            fields, size=size)})['volume']
+        if size is not None:
+            fields['size'] = size
+        return self.ask('POST', '/volumes', {'volume': fields})['volume']
 
     def volume(self, volume_id):
         return self.ask('GET', '/volumes/' + volume_id)['volume']
@@ -218,8 +220,11 @@ class Client:
 
     # the end
 
-    def clear(self):
-        """Detach and delete all that this project has, at once."""
+    def clear(self, keep):
+        """Detach and delete all that there is, at once.
+
+        :param keep: names of volume types that stay
+        """
         for found in self.ask('GET', '/attachments')['attachments']:
             self.detach(found['id'])
         self._clear('/group_snapshots', self.delete_group_snapshot,
@@ -228,6 +233,13 @@ class Client:
         self._clear('/groups', lambda group_id: self.delete_group(
             group_id, volumes=True), self.group)
         self._clear('/volumes', self.delete, self.volume)
+        keep = {*keep, '__DEFAULT__', 'default_cgsnapshot_type'}
+        for path, name in (('/types', 'volume_types'),
+                           ('/group_types', 'group_types'),
+                           ('/qos-specs', 'qos_specs')):
+            for found in self.ask('GET', path)[name]:
+                if found['name'] not in keep:
+                    self.ask('DELETE', '%s/%s' % (path, found['id']))
 
     def _clear(self, path, delete, show):
         found = [one['id'] for one in self.ask('GET', path)[path[1:]]]

@@ -111,7 +111,7 @@ class Cinder:
             # a set-up that fails is not tried again for seconds
             'reinit_driver_count': 0}
         conf['database'] = {
-            'connection': 'sqlite:///%s' % self.database}
+            'connection': 'sqlite:///%s?timeout=60' % self.database}
         conf['oslo_concurrency'] = {'lock_path': folder / 'locks'}
         conf['coordination'] = {'backend_url': 'file://%s' % folder}
         for name, options in self.backends.items():
