@@ -203,6 +203,8 @@ begin_switch() { # begin_switch VOLUME ZHCP-DEVICES
     foreign_user && refuse busy "$(row) text=$(text "$foreign")"
     not_read
     load_lun "$new_file"
+    foreign_user && refuse busy "$(row) text=$(text "$foreign")"
+    not_read
     r_phase=switch r_jobfcp=$2
     save_lun
     finish_switch

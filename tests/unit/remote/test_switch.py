@@ -10,6 +10,7 @@ import itertools
 import shutil
 
 from tests.unit.remote.base import new
+from tests.unit.remote import local
 from tests.unit.remote import test_copy
 from tests.unit.remote.test_copy import name_of
 from tests.unit.remote.test_cut_off import LEDGER
@@ -279,6 +280,22 @@ class GivenUpTest(SwitchBase):
         self.pool.confirm([self.volume.volume_id])
         self.pool.set_aside(self.volume)
         self.refused(exceptions.StaleGeneration)
+
+    def test_used_by_a_foreign_guest(self):
+        for lun in self.volume, self.target:
+            self.anew()
+            self.node.pool('zpool1', *[
+                'used,%s,%s,1G,%s,lnx9,,' % (
+                    local.PORT, lun.lun, '3B00-3B0F;3C00-3C0F')
+                if str(lun.lun) in each else each for each in self.lines()])
+            error = self.refused(exceptions.LunBusy)
+            self.assertIn('lnx9', error.fields['text'])
+
+    def test_while_it_is_copied_itself(self):
+        # nobody knows its id; under it the old LUN would be read
+        clone = self.copy(self.target)
+        error = self.refused(exceptions.LunBusy)
+        self.assertEqual(clone.volume_id, error.fields['readers'])
 
     def test_of_another_volume(self):
         other = self.claim()
