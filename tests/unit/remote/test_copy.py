@@ -218,6 +218,14 @@ class CopyingTest(CopyBase):
         self.ended(self.pool.look(lun.volume_id))
         self.assert_agreed({self.source.volume_id: None})
 
+    def test_one_whose_job_died_as_it_was_cancelled_leaves_its_source(self):
+        record = self.record_of(self.target)
+        # as by a release while the job runs
+        self.rewrite(self.target, record, state='wiping')
+        self.pool.sweep()
+        self.assertEqual(name_of(self.target), self.begun()[-1][0])
+        self.assertEqual((), self.pool.look(self.source.volume_id).readers)
+
 
 class BusyboxCopyTest(CopyTest):
     shell = ('busybox', 'sh')
