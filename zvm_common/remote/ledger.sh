@@ -99,14 +99,15 @@ find_record() { # r_... := the record that says it is this volume's
     [ -n "$1" ] && load_lun "$1"
 }
 
-# A volume without a record may be on its way from one LUN to another
+# A volume or a copy may be on its way from one LUN to another: it has arrived
+# before anybody does anything with it
 find_volume() { # r_... := the record of this volume
-    find_record "$1" && return 0
-    set -- "$1" "$(grep -l -F -x "moves=$1" "$LUNS"/*-* 2>/dev/null |
-        xargs -r grep -l -F -x phase=switch | head -n 1)"
-    [ -n "$2" ] && load_lun "$2" || return 1
-    finish_switch
-    [ "$r_volume" = "$1" ]
+    # shellcheck disable=SC2013 # names of records hold no blanks
+    for moving in $(grep -l -F -x phase=switch "$LUNS"/*-* 2>/dev/null); do
+        load_lun "$moving" || continue
+        case $1 in "$r_volume" | "$r_moves") finish_switch ;; esac
+    done
+    find_record "$1"
 }
 
 # No node name of three characters is found in it: rmvm and other commands of

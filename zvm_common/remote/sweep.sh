@@ -52,10 +52,16 @@ mend_lun() {
     case $r_state/$r_phase in
         preparing/* | wiping/* | copying/*)
             job_runs || [ "$r_state:${r_why:+failed}" = copying:failed ] ||
-                { start_job && mended=$(set_add "$mended" "$r_lun"); }
+                { begin_again && mended=$(set_add "$mended" "$r_lun"); }
             ;;
         ours/switch) finish_switch && mended=$(set_add "$mended" "$r_lun") ;;
     esac
+}
+
+begin_again() { # a copy that was cancelled reads its source no more
+    [ "$r_state" != wiping ] || [ -z "$r_source" ] ||
+        { r_source='' && save_lun; }
+    start_job
 }
 
 # ours SCOPE VOLUME GENERATION: the record, or the refusal
