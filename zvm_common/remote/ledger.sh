@@ -25,21 +25,21 @@ the ledger's lock on the zHCP")"
     check_format
 }
 
-# Format 2 has leases in the records of LUNs; a program of format 1 would drop
-# them, and refuses this one
+# Format 2 has leases in the records of LUNs, format 3 copies, whose sources a
+# program of format 2 would give to guests: an older program refuses it
 check_format() {
     if [ ! -e "$BASE/format" ]; then
         for f in "$LUNS"/* "$FCPS"/*; do
             [ ! -e "$f" ] || refuse ledger \
                 "text=$(text "$BASE/format is missing beside records")"
         done
-        mark format 2
+        mark format 3
     fi
     read -r a <"$BASE/format"
     case $a in
-        1) mark format 2 ;;
-        2) ;;
-        *) refuse format "found=$(text "$a") known=2" ;;
+        1 | 2) mark format 3 ;;
+        3) ;;
+        *) refuse format "found=$(text "$a") known=3" ;;
     esac
     # who knew another one knows that this is not the one it wrote to
     [ -s "$BASE/id" ] || mark id "$OP"
