@@ -23,6 +23,7 @@ from cinder_zvm import opts
 from cinder_zvm import records
 from cinder_zvm import stats
 from cinder_zvm import sweep
+from cinder_zvm import typespecs
 from cinder_zvm import unsupported
 from cinder_zvm import volumeop
 
@@ -87,7 +88,7 @@ class ZVMVolumeDriver(unsupported.NotOffered, driver.VolumeDriver):
             self._backend.pool,
             oversize_percent=settings.max_oversize_percent,
             job_timeout=settings.job_timeout,
-            trust=settings.trust_free_luns, verify=settings.copy_verify)
+            trust=settings.trust_free_luns)
 
     def check_for_setup_error(self):
         """Run the program on the zHCP and read the pool.
@@ -164,8 +165,13 @@ class ZVMVolumeDriver(unsupported.NotOffered, driver.VolumeDriver):
         unsupported.refuse_features(volume)
         with errors.told('Volume %s cannot be created from %s %s'
                          % (volume.id, what, source_id)):
-            lun = self._volumes.copy(volume.name_id, source_id, volume.size)
+            lun = self._volumes.copy(volume.name_id, source_id, volume.size,
+                                     self._verify(volume))
         return self._made('Volume', volume, lun)
+
+    def _verify(self, volume):
+        return typespecs.copy_verify(volume.volume_type_id,
+                                     self._backend.settings.copy_verify)
 
     @staticmethod
     def _made(what, made, lun):
@@ -195,7 +201,8 @@ class ZVMVolumeDriver(unsupported.NotOffered, driver.VolumeDriver):
         :raises VolumeIsBusy: the volume is attached
         """
         with errors.told('Volume %s cannot be extended' % volume.id):
-            lun = self._volumes.extend(volume.name_id, new_size)
+            lun = self._volumes.extend(volume.name_id, new_size,
+                                       self._verify(volume))
         self._save(volume, lun)
 
     @staticmethod
@@ -219,7 +226,8 @@ class ZVMVolumeDriver(unsupported.NotOffered, driver.VolumeDriver):
         """
         with errors.told('Snapshot %s cannot be created' % snapshot.id):
             lun = self._volumes.copy(snapshot.id, snapshot.volume.name_id,
-                                     snapshot.volume_size, role='snapshot')
+                                     snapshot.volume_size,
+                                     self._verify(snapshot), role='snapshot')
         return self._made('Snapshot', snapshot, lun)
 
     @volume_utils.trace
@@ -242,7 +250,8 @@ class ZVMVolumeDriver(unsupported.NotOffered, driver.VolumeDriver):
         """
         with errors.told('Volume %s cannot be reverted to snapshot %s'
                          % (volume.id, snapshot.id)):
-            lun = self._volumes.revert(volume.name_id, snapshot.id)
+            lun = self._volumes.revert(volume.name_id, snapshot.id,
+                                       self._verify(volume))
         self._save(volume, lun)
 
     def snapshot_revert_use_temp_snapshot(self):
@@ -292,6 +301,11 @@ class ZVMVolumeDriver(unsupported.NotOffered, driver.VolumeDriver):
             'location_info': '%s:%s:%s' % (type(self).__name__, zhcp,
                                            self._backend.settings.pool),
         }
+
+    def _init_vendor_properties(self):
+        """The extra specs that this driver obeys."""
+        return typespecs.vendor_properties(
+            self._set_property, self._backend.settings.copy_verify)
 
     def get_pool(self, volume):
         """The only pool of this back-end."""

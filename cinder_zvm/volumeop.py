@@ -49,16 +49,13 @@ class VolumeOperations:
     :param oversize_percent: how much larger than asked a LUN may be
     :param job_timeout: seconds that one wipe or copy may take
     :param trust: hand out free LUNs without wiping them first
-    :param verify: ``all`` or ``sampled``: what of a copy is read back
     """
 
-    def __init__(self, pool, oversize_percent, job_timeout, trust=False,
-                 verify='all'):
+    def __init__(self, pool, oversize_percent, job_timeout, trust=False):
         self.pool = pool
         self.oversize_percent = oversize_percent
         self.job_timeout = job_timeout
         self.trust = trust
-        self.verify = verify
 
     # create
 
@@ -254,19 +251,20 @@ class VolumeOperations:
 
     # copies
 
-    def copy(self, volume_id, source_id, gib, role='current'):
+    def copy(self, volume_id, source_id, gib, verify, role='current'):
         """A LUN that has the bytes of another one's whole real size.
 
         :param volume_id: of the volume (name_id) or snapshot that is made
         :param source_id: of the volume (name_id) or snapshot that is copied
         :param gib: size in GiB; the LUN is at least as large as its source's
+        :param verify: ``all`` or ``sampled``: what is read back
         :param role: ``current`` for a volume, ``snapshot`` for a snapshot
         :returns: LunState
         :raises ZvmError: nothing is left behind, as with :meth:`create`
         :raises VolumeIsBusy: the source is attached
         """
         source = self._at_rest(source_id)
-        copy = scsi_pool.Copy(source, role, self.verify, self.job_timeout)
+        copy = scsi_pool.Copy(source, role, verify, self.job_timeout)
         return self._finished(volume_id, self._claim(
             volume_id, max(model.Capacity.from_gib(gib), source.size), copy))
 
@@ -281,10 +279,11 @@ class VolumeOperations:
                 advice='Wait until the running operation has ended.')
         return lun
 
-    def extend(self, volume_id, gib):
+    def extend(self, volume_id, gib, verify):
         """Let the volume have a new size, on a larger LUN where need be.
 
         :param gib: new size in GiB
+        :param verify: as of :meth:`copy`
         :returns: LunState; another LUN than before when its data have moved
         :raises VolumeIsBusy: the volume is attached
         :raises ZvmError: the volume is as it was
@@ -293,9 +292,9 @@ class VolumeOperations:
         wanted = model.Capacity.from_gib(gib)
         if lun.size >= wanted:
             return lun
-        return self._move(lun, lun, wanted)
+        return self._move(lun, lun, wanted, verify)
 
-    def revert(self, volume_id, snapshot_id):
+    def revert(self, volume_id, snapshot_id, verify):
         """Let the volume have the snapshot's bytes, on another LUN.
 
         The old LUN is wiped when the new one has taken its place, so that
@@ -307,12 +306,13 @@ class VolumeOperations:
         """
         lun = self._at_rest(volume_id)
         snapshot = self._at_rest(snapshot_id)
-        return self._move(lun, snapshot, max(lun.size, snapshot.size))
+        return self._move(lun, snapshot, max(lun.size, snapshot.size),
+                          verify)
 
-    def _move(self, lun, source, minimum):
+    def _move(self, lun, source, minimum, verify):
         """Let a copy of the source take the place of a volume's LUN."""
         move_id = str(uuid.uuid4())
-        copy = scsi_pool.Copy(source, 'target', self.verify, self.job_timeout,
+        copy = scsi_pool.Copy(source, 'target', verify, self.job_timeout,
                               replaces=lun)
         target = self._finished(move_id, self._claim(
             move_id, max(minimum, source.size), copy))

@@ -18,6 +18,7 @@ from xcat_simulator import fixture
 from zvm_common import fcp
 from zvm_common import guestdisk
 from zvm_common import model
+from zvm_common.pool import Copy
 from zvm_common.pool import Pool
 from zvm_common.xcat import guest
 from zvm_common.xcat import hypervisor
@@ -70,10 +71,30 @@ class Bench:
                      used.generation, paths, used.wwid)
         ours, _ = self.measure('detach: zHCP', self._devices.detach, volume,
                                used.generation, instance)
+        ours = self._copies(ours)
         self.measure('release', self._pool.release, volume, ours.generation)
         self.measure('wait for the wipe of 1 GiB', self._pool.wait, volume,
                      600)
         self.measure('view of 10 LUNs', self._pool.view)
+
+    def _copies(self, lun):
+        """A clone of 1 GiB, and a move; the LUN that the volume has then."""
+        clone, move = self._copy(lun, None), self._copy(lun, lun)
+        now = self.measure('switch to a copy', self._pool.switch,
+                           move.volume_id, lun.volume_id)
+        self._pool.wait(move.volume_id, 600)
+        self._pool.release(clone.volume_id, clone.generation)
+        self._pool.wait(clone.volume_id, 600)
+        return now
+
+    def _copy(self, lun, replaces):
+        made, gib = str(uuid.uuid4()), model.Capacity.from_gib(1)
+        self.measure('claim of a copy', self._pool.copy, made,
+                     str(uuid.uuid4()), gib, gib, Copy(
+                         lun, 'target' if replaces else 'current', 'all',
+                         600, replaces))
+        return self.measure('wait for a copy of 1 GiB', self._pool.wait,
+                            made, 600)
 
 
 def main():

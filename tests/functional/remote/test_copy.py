@@ -2,6 +2,8 @@
 """The job on the zHCP that lets a LUN become a copy of another one."""
 
 import filecmp
+import os
+import pathlib
 import threading
 
 from tests.functional.remote import base
@@ -181,6 +183,12 @@ exec blockdev "$@"
         writable, = (line.split()[1] for line in said if '--setrw' in line)
         self.assertNotEqual(read_only, writable)
 
+    @staticmethod
+    def files(pid):
+        """What a process has open, by number."""
+        return {int(path.name): os.readlink(path) for path
+                in pathlib.Path('/proc', pid, 'fd').glob('*')}
+
     def test_progress_and_the_job_are_told(self):
         copy = self.gated(self.source())
         found = self.pool.look(copy.volume_id)
@@ -191,7 +199,13 @@ exec blockdev "$@"
         told = dict(line.split('=') for line in run.splitlines())
         self.assertEqual(str(copy.generation), told['generation'])
         self.assertEqual(self.zhcp.hello().boot_id, told['boot'])
-        self.assertTrue(int(told['pid']) and int(told['began']))
+        self.assertTrue(int(told['began']))
+        # nothing of the request that began it: its own locks are 6 and 7
+        files = self.files(told['pid'])
+        self.assertEqual({'/dev/null'}, {files[number] for number in range(3)})
+        self.assertFalse(any(name.startswith('socket')
+                             or name.endswith('zvm-volume/lock')
+                             for name in files.values()), files)
         self.open_gate()
         self.pool.wait(copy.volume_id, 60)
 

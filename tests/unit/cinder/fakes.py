@@ -284,7 +284,8 @@ def snapshot(of, **values):
     """A snapshot of a volume, as a driver sees it."""
     return Row(**dict({
         'id': str(uuid.uuid4()), 'volume_id': of.id, 'volume': of,
-        'volume_size': of.size, 'provider_id': None}, **values))
+        'volume_size': of.size, 'provider_id': None,
+        'volume_type_id': of.volume_type_id}, **values))
 
 
 def connector(**changes):

@@ -2,6 +2,7 @@
 """Snapshots, clones, extending and reverting: copies on LUNs of their own."""
 
 from cinder import exception
+import fixtures
 
 from tests.unit.cinder import base
 from tests.unit.cinder import fakes
@@ -252,6 +253,57 @@ class RevertTest(CopyTestCase):
 
     def test_no_temporary_snapshot(self):
         self.assertFalse(self.driver.snapshot_revert_use_temp_snapshot())
+
+
+class VerifyTest(CopyTestCase):
+    """What a volume type says of reading copies back."""
+
+    options = {'zvm_copy_verify': 'sampled'}
+
+    def setUp(self):
+        super().setUp()
+        self.specs = {}
+        self.useFixture(fixtures.MonkeyPatch(
+            'cinder.volume.volume_types.get_volume_type_extra_specs',
+            lambda type_id: self.specs))
+        self.verified = []
+        copy = self.pool.copy
+
+        def noting(*args):
+            self.verified.append(args[-1].verify)
+            return copy(*args)
+        self.pool.copy = noting
+
+    def typed(self):
+        """A clone with a type, and an extension of the volume."""
+        self.volume.volume_type_id = 'type'
+        self.driver.create_cloned_volume(
+            fakes.volume(10, OTHER), self.volume)
+        self.driver.extend_volume(self.volume, 11)
+        return self.verified
+
+    def test_without_a_word_the_option_counts(self):
+        self.assertEqual(['sampled', 'sampled'], self.typed())
+
+    def test_the_type_counts_more(self):
+        self.specs['zvm:copy_verify'] = 'all'
+        self.assertEqual(['sampled', 'all'], self.typed())
+
+    def test_another_word_is_refused_before_anything_is_copied(self):
+        self.specs['zvm:copy_verify'] = 'some'
+        self.volume.volume_type_id = 'type'
+        text = self.fails(self.driver.extend_volume, self.volume, 11)
+        self.assertIn('one of: all, sampled', text)
+        self.assertEqual([], self.pool.calls)
+
+    def test_it_is_a_vendor_property(self):
+        self.driver.init_capabilities()
+        found = self.driver.capabilities
+        self.assertEqual('zvm', found['vendor_prefix'])
+        self.assertEqual(
+            (['all', 'sampled'], 'sampled'),
+            (found['properties']['zvm:copy_verify']['enum'],
+             found['properties']['zvm:copy_verify']['default']))
 
 
 class AttachTest(CopyTestCase):
