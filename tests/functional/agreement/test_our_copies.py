@@ -68,6 +68,31 @@ class CopyTest(base.Story):
         self.assertEqual(('free', ''), self.state(1))
         self.both.delete(V1)
 
+    def test_a_job_that_died_is_begun_again_by_a_repeated_claim(self):
+        operation = self.both.new_operation()
+        self.both.copy(COPY, V1, operation=operation)
+        self.both.kill_jobs()
+        self.assertEqual('dead', self.both.look(COPY)[0].job)
+        self.assertEqual('busy', self.both.release(V1)[1])
+        self.both.copy(COPY, V1, operation=operation)
+        self.assertEqual('ours', self.both.end_jobs()[0][0].state)
+
+    def test_a_job_that_died_is_begun_again_by_a_sweep(self):
+        self.both.copy(COPY, V1)
+        self.both.kill_jobs()
+        self.both.sweep()
+        self.assertEqual('ours', self.both.end_jobs()[0][0].state)
+
+    def test_its_job_died_when_it_was_cancelled(self):
+        self.both.copy(COPY, V1)
+        self.both.release(COPY)
+        self.both.kill_jobs()
+        self.assertEqual('busy', self.both.release(V1)[1])
+        self.both.sweep()
+        # nothing reads it any more
+        self.assertEqual('wiping', self.both.release(V1)[0].state)
+        self.assertEqual([(None, '')] * 2, self.both.end_jobs())
+
     def test_of_a_volume_that_somebody_uses_is_refused(self):
         self.reserve('lnx9', status='used')
         self.assertEqual('busy', self.both.copy(COPY, V1)[1])
@@ -142,6 +167,7 @@ class FailedTest(base.Story):
             found.state, found.failed, found.source))
         # it is not begun again, and its source is free
         self.both.copy(COPY, V1)
+        self.both.sweep()
         self.assertEqual([], self.both.end_jobs())
         self.assertEqual('busy', self.both.copy(V2, COPY)[1])
         self.both.delete(COPY)
