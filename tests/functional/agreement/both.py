@@ -175,10 +175,19 @@ class Both:
             same(held[0].volume, copy, 'who has the old LUN')
         return found, word
 
+    def _new_token(self):
+        self._tokens += 1
+        return b'%0*d' % (stage.TOKEN, self._tokens)
+
+    def write_to_free(self, lun, place=0):
+        """What is on a LUN that our program knows nothing of."""
+        token = self._new_token()
+        self.ledger.contents.setdefault(lun, {})[place] = token
+        self.stage.write(lun, place, token)
+
     def write(self, volume, place=0):
         """A tenant writes, who had the volume attached for a moment."""
-        self._tokens += 1
-        token = b'%0*d' % (stage.TOKEN, self._tokens)
+        token = self._new_token()
         record = self.ledger.find(volume)
         place %= stage.DISKS[record.key[1]] >> 30
         self.stage.write(record.key[1], place, token)

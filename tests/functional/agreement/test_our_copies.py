@@ -42,15 +42,9 @@ class CopyTest(base.Story):
 
     def test_has_zeros_where_another_tenant_wrote(self):
         for place in 1, 4:
-            self.both.claim(V2)
-            self.both.write(V2, place)
-        # the pool says that it is free, and it is not clean
-        self.both.delete(V2)
-        self.both.change('--removezfcpfrompool', 'zpool1', L1, base.W1)
-        self.both.view()
-        self.both.change('--addzfcp2pool', 'zpool1', 'free', base.W1, L1,
-                         '1G')
+            self.both.write_to_free(L1, place)
         self.copied()
+        self.assertEqual({0, 2, 5}, set(self.both.ledger.reads(COPY)))
 
     def test_its_source_is_kept_while_it_is_read(self):
         self.both.copy(COPY, V1)
@@ -155,7 +149,8 @@ class FailedTest(base.Story):
 
     def setUp(self):
         super().setUp()
-        self.lay(zpool1=[line(size='2G'), line(SMALL)])
+        self.lay(zpool1=[line(size='2G'), line(SMALL),
+                         line(L1, size='5G')])
         self.both.claim(V1, least=2)
         self.both.write(V1)
 
@@ -177,10 +172,12 @@ class FailedTest(base.Story):
     def test_to_a_larger_disk(self):
         self.both.claim(V2)
         self.both.write(V2, 2)
-        self.both.delete(V1)
         self.assertEqual(SMALL, self.both.look(V2)[0].lun)
+        # behind the end of the source
+        self.both.write_to_free(L1, 4)
         self.both.copy(COPY, V2)
-        self.assertEqual('ours', self.both.end_jobs()[0][0].state)
+        found, _ = self.both.end_jobs()[0]
+        self.assertEqual((L1, 'ours'), (found.lun, found.state))
         self.assertEqual({2}, set(self.both.ledger.reads(COPY)))
 
 
