@@ -21,7 +21,7 @@ def seen(state):
         state.state, state.volume_id or '', state.generation, state.drift,
         state.clean, state.twice, state.capacity.bytes if state.capacity
         else 0, state.role, state.source or '', state.moves or '',
-        state.readers, bool(state.why))
+        state.readers, bool(state.why), state.job)
 
 
 def same(expected, found, what):
@@ -175,10 +175,19 @@ class Both:
             same(held[0].volume, copy, 'who has the old LUN')
         return found, word
 
+    def _new_token(self):
+        self._tokens += 1
+        return b'%0*d' % (stage.TOKEN, self._tokens)
+
+    def write_to_free(self, lun, place=0):
+        """What is on a LUN that our program knows nothing of."""
+        token = self._new_token()
+        self.ledger.contents.setdefault(lun, {})[place] = token
+        self.stage.write(lun, place, token)
+
     def write(self, volume, place=0):
         """A tenant writes, who had the volume attached for a moment."""
-        self._tokens += 1
-        token = b'%0*d' % (stage.TOKEN, self._tokens)
+        token = self._new_token()
         record = self.ledger.find(volume)
         place %= stage.DISKS[record.key[1]] >> 30
         self.stage.write(record.key[1], place, token)
@@ -215,6 +224,22 @@ class Both:
         return [record.volume for record in self.ledger.records.values()
                 if record.job]
 
+    def dead(self):
+        """Volumes whose jobs have died."""
+        return [record.volume for record in self.ledger.records.values()
+                if record.state in ledger.AT_WORK and not record.failed
+                and not record.job]
+
+    def kill_jobs(self):
+        """All jobs at the gate die, with what they have begun."""
+        self.stage.kill_jobs([
+            ('%s-%s' % (record.key[1], record.key[0]), record.generation)
+            for record in self.ledger.records.values() if record.job])
+        self.ledger.jobs_die()
+
+    def sweep(self, pool='zpool1'):
+        return self._rows('sweep', pool)
+
     def end_jobs(self):
         """All jobs come to their ends; returns what `wait` says of each."""
         luns = {record.key[1] for record in self.ledger.records.values()
@@ -232,15 +257,18 @@ class Both:
 
     def view(self, pool='zpool1'):
         """A list of ledger.Seen, or the word of a refusal."""
+        return self._rows('view', pool)
+
+    def _rows(self, verb, pool):
         try:
-            expected = self.ledger.view(pool), ''
+            expected = getattr(self.ledger, verb)(pool), ''
         except ledger.No as e:
             expected = None, str(e)
-        found, word = self.stage.asked(self.stage.pool(pool).view)
+        found, word = self.stage.asked(getattr(self.stage.pool(pool), verb))
         if found:
             same((), found.bad, 'lines that cannot be read')
             found = [seen(state) for state in found.luns]
-        same(expected, (found, word), 'view ' + pool)
+        same(expected, (found, word), '%s %s' % (verb, pool))
         return expected[0] if expected[1] == '' else expected[1]
 
     # --- what is so

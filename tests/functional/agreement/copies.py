@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """What our zHCP program makes of copies: LUNs that are filled from others."""
 
+import contextlib
+
 from tests.functional.agreement import ledger
 from tests.functional.agreement.ledger import No
+from tests.functional.agreement import model
 
 
 class Ledger(ledger.Ledger):
@@ -30,6 +33,43 @@ class Ledger(ledger.Ledger):
     def reads(self, volume):
         """What is on a volume's disk."""
         return self.contents.get(self.find(volume).key[1], {})
+
+    # --- jobs die
+
+    def jobs_die(self):
+        for record in self.records.values():
+            record.job = False
+
+    def sweep(self, pool):
+        """The rows of a pool, after what can be mended is."""
+        self._read(pool)
+        for _, record in sorted(self.records.items()):
+            if record.pool == pool:
+                self._mend(record)
+        return self.rows(pool) + [self._without_line(record)
+                                  for record in self._gone(pool)]
+
+    def _mend(self, record):
+        if not record.live:
+            if record.freed and self._stamps(record) == [
+                    ledger.stamp(record.freed)]:
+                self.settle(record)
+        elif record.state == 'freeing':
+            record.clean = False
+            with contextlib.suppress(No):
+                self._free(record)
+        else:
+            self.settle(record)
+            if record.state == 'wiping' and not record.job:
+                record.source = ''
+            self._begin_again(record)
+
+    def _stamps(self, record):
+        """Owners of its lines that are reserved."""
+        lines = [model.columns(self.pools.files[record.pool][place])
+                 for place in self._places(record)]
+        return [cells['owner'] for cells in lines
+                if cells['status'] == 'reserved']
 
     # --- copy
 

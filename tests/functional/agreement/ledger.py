@@ -14,6 +14,7 @@ import re
 
 from tests.functional.agreement import model
 
+AT_WORK = 'preparing', 'copying', 'wiping'
 UNITS = {'M': 1 << 20, 'G': 1 << 30}
 
 
@@ -67,6 +68,7 @@ class Seen:
     moves: str = ''
     readers: tuple = ()
     failed: bool = False
+    job: str = ''
 
 
 def stamp(volume):
@@ -168,7 +170,8 @@ class Ledger:
             self._forget_foreign(record.pool, rows)
         for row in rows + [self._without_line(record)]:
             if row.volume == record.volume:
-                return dataclasses.replace(row, readers=self.readers(record))
+                return dataclasses.replace(
+                    row, readers=self.readers(record), job=_job(record))
 
     def readers(self, record):
         """Volumes that are being copied from this one."""
@@ -276,10 +279,16 @@ class Ledger:
             if record.state not in ('ours', 'preparing', 'copying'):
                 raise No('busy')
             self.settle(record)
+            self._begin_again(record)
             return self._told(record)
         if operation in self.past:
             raise No('stale')
         return None
+
+    @staticmethod
+    def _begin_again(record):
+        """A job that died; a copy that failed has not."""
+        record.job = record.state in AT_WORK and not record.failed
 
     def _chosen(self, pool, volume, operation, least, most):
         """The record of the LUN that a claim takes."""
@@ -458,6 +467,12 @@ def _wanted(record):
 def _ways(record):
     """What a row tells of copies."""
     return (record.role, record.source, record.moves, (), record.failed)
+
+
+def _job(record):
+    if record.state not in AT_WORK:
+        return ''
+    return 'runs' if record.job else 'dead'
 
 
 def _drift(record, cells):

@@ -42,8 +42,12 @@ ports = st.sampled_from(('last', 'last', 'last', 'all', 'first', 'other'))
 
 
 # status and owner, channel, tag
-BEGINS = (('free', ',,'), ('free', ',,'), ('used', 'guest1,3B05,t'),
-          ('reserved', 'vol-a,0,'), ('reserved', 'vm10,,root'))
+BEGINS = (('free', ',,'),) * 4 + (
+    ('used', 'guest1,3B05,t'), ('reserved', 'vol-a,0,'),
+    ('reserved', 'vm10,,root'))
+
+# room for a copy
+SPARE = 'free,%s,%s,2G,%s,,,' % (W1, stage.LUNS[5], RANGES[1])
 
 
 @st.composite
@@ -65,19 +69,30 @@ class TwoViews(stateful.RuleBasedStateMachine):
     stage = None
 
     @stateful.initialize(first=lines(), second=lines(),
-                         held=st.integers(0, 2), clean=st.booleans())
-    def begin(self, first, second, held, clean):
+                         held=st.sampled_from((2, 1, 0)),
+                         clean=st.booleans(),
+                         copied=st.sampled_from(
+                             ('target', 'target', 'current', '', '')))
+    def begin(self, first, second, held, clean, copied):
         known = {model.columns(line)['lun'] for line in first}
         self.both = both.Both(self.stage, {
             'zpool1': first,
             'zpool2': [line for line in second
-                       if model.columns(line)['lun'] not in known]})
+                       if model.columns(line)['lun'] not in known] + (
+                           [SPARE] if copied else [])})
         for volume in VOLUMES[:held]:
             self.both.claim(volume)
         if clean and held:
             self.both.delete(VOLUMES[0])
         self.deleted = 0
         self.last = {}          # volume -> operation of its last claim
+        found = self._in_state('ours')
+        if copied and found:
+            self.both.write(found[0])
+            self.both.copy(COPIES[0], found[0], copied,
+                           found[0] if copied == 'target' else '',
+                           'zpool2')
+            self.both.end_jobs()
 
     def teardown(self):
         self.stage.end_jobs()
@@ -186,23 +201,41 @@ class TwoViews(stateful.RuleBasedStateMachine):
         self.both.claim(volume, pool, trust, most,
                         operation=self.last[volume])
 
-    @stateful.rule(copy=copies, source=anything, pool=pools,
-                   late=st.booleans(), stale=picks, moves=volumes,
+    def _in_state(self, *states):
+        return [record.volume for _, record in sorted(
+            self.both.ledger.records.items()) if record.state in states]
+
+    @stateful.precondition(lambda self: self._in_state('ours', 'copying'))
+    @stateful.rule(copy=copies, pick=picks, pool=pools, late=picks,
+                   moves=st.one_of(st.none(), volumes),
                    role=st.sampled_from(('current', 'snapshot', 'target')))
-    def we_copy(self, copy, source, pool, late, stale, moves, role):
-        if not late or copy not in self.last:
+    def we_copy(self, copy, pick, pool, late, moves, role):
+        """Of what is ours, or not yet; late: once more, of what was before."""
+        found = self._in_state('ours') or self._in_state('copying')
+        source = found[pick % len(found)]
+        if late > 2 or copy not in self.last:
             self.last[copy] = self.both.new_operation()
-        self.both.copy(copy, source, role, moves if role == 'target' else '',
-                       pool, self.last[copy], late=stale == 0)
+        self.both.copy(
+            copy, source, role, (moves or source) if role == 'target' else '',
+            self._with_room(pool), self.last[copy], late=late == 0,
+            most=6 if late else 30)
 
-    @stateful.precondition(lambda self: self._held(COPIES))
-    @stateful.rule(copy=copies, volume=volumes, its=picks)
-    def we_switch(self, copy, volume, its):
-        record = self.both.ledger.find(copy)
-        self.both.switch(copy, record and its and record.moves or volume)
+    def _with_room(self, pool):
+        """A pool that has a free LUN; this one if both have, or none."""
+        return next((name for name in (pool, *POOLS) if any(
+            row.state == 'free' and row.size and not row.twice
+            for row in self.both.ledger.rows(name))), pool)
 
-    def _held(self, among):
-        return [each for each in among if self.both.ledger.find(each)]
+    @stateful.precondition(lambda self: self._moving())
+    @stateful.rule(pick=picks, volume=volumes, its=picks)
+    def we_switch(self, pick, volume, its):
+        found = self._moving()
+        copy, moves = found[pick % len(found)]
+        self.both.switch(copy, moves if its else volume)
+
+    def _moving(self):
+        return [(record.volume, record.moves) for _, record in sorted(
+            self.both.ledger.records.items()) if record.moves]
 
     def _writable(self):
         return [each for each in VOLUMES + COPIES
@@ -221,7 +254,7 @@ class TwoViews(stateful.RuleBasedStateMachine):
             if volume not in self.last:
                 self.last[volume] = self.both.new_operation()
             self.both.cancel(volume, self.last[volume])
-        elif verb == 'look' or self.both.running():
+        elif verb == 'look' or self.both.running() or self.both.dead():
             self.both.look(volume)
         else:
             self.both.wait(volume)
@@ -236,3 +269,13 @@ class TwoViews(stateful.RuleBasedStateMachine):
     @stateful.rule()
     def jobs_end(self):
         self.both.end_jobs()
+
+    # more than four wait for each other
+    @stateful.precondition(lambda self: 0 < len(self.both.running()) < 5)
+    @stateful.rule()
+    def jobs_die(self):
+        self.both.kill_jobs()
+
+    @stateful.rule(pool=pools)
+    def we_sweep(self, pool):
+        self.both.sweep(pool)

@@ -7,11 +7,13 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 import time
 import uuid
 
 from tests import mnuser
 from tests import nursery
+from tests import waits
 from tests import worlds
 from zvm_common import exceptions
 from zvm_common import fcp
@@ -187,6 +189,23 @@ class Stage:
         with self.open_gate():
             for path in (self.ledger / 'jobs').glob('*-????????????????'):
                 self._until_unlocked(path)
+
+    def kill_jobs(self, jobs):
+        """Jobs die at the gate: (name, generation) of each."""
+        for name, generation in jobs:
+            path = self.ledger / 'jobs' / (name + '.run')
+            waits.until(lambda: self._pid(path, generation), JOB_SECONDS)
+            os.killpg(self._pid(path, generation), signal.SIGKILL)
+            path.unlink()
+            self._until_unlocked(path.with_suffix(''))
+
+    @staticmethod
+    def _pid(path, generation):
+        """Of the leader of a job's processes; 0: it is not at work yet."""
+        text = path.read_text() if path.exists() else ''
+        found = re.search('generation=%d\\n.*pid=(.*)\\nbegan=' % generation,
+                          text, re.S)
+        return int(found[1]) if found else 0
 
     @contextlib.contextmanager
     def open_gate(self):

@@ -42,15 +42,9 @@ class CopyTest(base.Story):
 
     def test_has_zeros_where_another_tenant_wrote(self):
         for place in 1, 4:
-            self.both.claim(V2)
-            self.both.write(V2, place)
-        # the pool says that it is free, and it is not clean
-        self.both.delete(V2)
-        self.both.change('--removezfcpfrompool', 'zpool1', L1, base.W1)
-        self.both.view()
-        self.both.change('--addzfcp2pool', 'zpool1', 'free', base.W1, L1,
-                         '1G')
+            self.both.write_to_free(L1, place)
         self.copied()
+        self.assertEqual({0, 2, 5}, set(self.both.ledger.reads(COPY)))
 
     def test_its_source_is_kept_while_it_is_read(self):
         self.both.copy(COPY, V1)
@@ -67,6 +61,31 @@ class CopyTest(base.Story):
         self.assertEqual([(None, '')], self.both.end_jobs())
         self.assertEqual(('free', ''), self.state(1))
         self.both.delete(V1)
+
+    def test_a_job_that_died_is_begun_again_by_a_repeated_claim(self):
+        operation = self.both.new_operation()
+        self.both.copy(COPY, V1, operation=operation)
+        self.both.kill_jobs()
+        self.assertEqual('dead', self.both.look(COPY)[0].job)
+        self.assertEqual('busy', self.both.release(V1)[1])
+        self.both.copy(COPY, V1, operation=operation)
+        self.assertEqual('ours', self.both.end_jobs()[0][0].state)
+
+    def test_a_job_that_died_is_begun_again_by_a_sweep(self):
+        self.both.copy(COPY, V1)
+        self.both.kill_jobs()
+        self.both.sweep()
+        self.assertEqual('ours', self.both.end_jobs()[0][0].state)
+
+    def test_its_job_died_when_it_was_cancelled(self):
+        self.both.copy(COPY, V1)
+        self.both.release(COPY)
+        self.both.kill_jobs()
+        self.assertEqual('busy', self.both.release(V1)[1])
+        self.both.sweep()
+        # nothing reads it any more
+        self.assertEqual('wiping', self.both.release(V1)[0].state)
+        self.assertEqual([(None, '')] * 2, self.both.end_jobs())
 
     def test_of_a_volume_that_somebody_uses_is_refused(self):
         self.reserve('lnx9', status='used')
@@ -130,7 +149,8 @@ class FailedTest(base.Story):
 
     def setUp(self):
         super().setUp()
-        self.lay(zpool1=[line(size='2G'), line(SMALL)])
+        self.lay(zpool1=[line(size='2G'), line(SMALL),
+                         line(L1, size='5G')])
         self.both.claim(V1, least=2)
         self.both.write(V1)
 
@@ -142,6 +162,7 @@ class FailedTest(base.Story):
             found.state, found.failed, found.source))
         # it is not begun again, and its source is free
         self.both.copy(COPY, V1)
+        self.both.sweep()
         self.assertEqual([], self.both.end_jobs())
         self.assertEqual('busy', self.both.copy(V2, COPY)[1])
         self.both.delete(COPY)
@@ -151,10 +172,12 @@ class FailedTest(base.Story):
     def test_to_a_larger_disk(self):
         self.both.claim(V2)
         self.both.write(V2, 2)
-        self.both.delete(V1)
         self.assertEqual(SMALL, self.both.look(V2)[0].lun)
+        # behind the end of the source
+        self.both.write_to_free(L1, 4)
         self.both.copy(COPY, V2)
-        self.assertEqual('ours', self.both.end_jobs()[0][0].state)
+        found, _ = self.both.end_jobs()[0]
+        self.assertEqual((L1, 'ours'), (found.lun, found.state))
         self.assertEqual({2}, set(self.both.ledger.reads(COPY)))
 
 
