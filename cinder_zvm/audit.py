@@ -100,7 +100,8 @@ def rebuild(pool, settings, known):
         try:
             operation, wwpns, lun = each.provider_id.split(':')
             pool.rebuild(each.volume_id, operation, wwpns.split('+'), lun,
-                         _user(each.volume, settings))
+                         _user(each.volume, settings),
+                         role='current' if each.volume else 'snapshot')
         except (exceptions.ZvmError, ValueError) as err:
             failed.append('Volume %s: %s' % (each.volume_id, err))
         else:

@@ -57,12 +57,17 @@ class Point:
 
 
 def points_of(operation, cloud, moments=kill.MOMENTS):
-    """Do it once without dying: a Point for each request and moment."""
+    """Do it once without dying: a Point for each request and moment.
+
+    A request that only reads has no effect that could come late, or without
+    its answer.
+    """
     names = cloud.counted(operation.side, operation.call,
                           **operation.prepare(cloud))
     operations.recover(cloud)
     return [Point(operation.name, k, name, moment)
-            for k, name in enumerate(names, 1) for moment in moments]
+            for k, name in enumerate(names, 1) for moment in moments
+            if moment in ('before', 'answer') or not kill.reads(name)]
 
 
 def die(point, cloud):

@@ -100,6 +100,11 @@ def name(request):
     return '%s %s' % (text, action[1]) if action else text
 
 
+def reads(asked):
+    """Whether a request of this name changes nothing."""
+    return asked.startswith('GET ') or asked.endswith('/dsh look')
+
+
 def _verb(body):
     found = _CALL.search(body)
     if not found:

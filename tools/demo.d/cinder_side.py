@@ -35,8 +35,8 @@ class Cinder:
         return {name: [type(m.driver).__module__, m.driver.initialized]
                 for name, m in self._cinder.managers.items()}
 
-    def create(self, backend, gib):
-        volume = self._cinder.create(backend, gib)
+    def create(self, backend, gib, **source):
+        volume = self._cinder.create(backend, gib, **source)
         return {'id': volume.id, 'status': volume.status,
                 'provider_id': volume.provider_id}
 

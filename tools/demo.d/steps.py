@@ -16,7 +16,7 @@ class Demo:
     """The state between the steps.
 
     Volume 1 lies in zpool1 on LPAR host1, where both guests run, volume 2 in
-    zpool2 on host2.
+    zpool2 on host2. Volume 3 is a clone of volume 1.
     """
 
     def __init__(self, world, cinder, nova):
@@ -93,6 +93,18 @@ class Demo:
             'conv=notrunc,fsync && rm mib' % (word, _PATTERN_MIB, path))
         return '%d MiB, SHA-256 %s...' % (_PATTERN_MIB, self.written[:16])
 
+    def clone(self):
+        volume = self.cinder.ask('create', backend='zvmssio1', gib=1,
+                                 source_volid=self.volumes[1]['id'])
+        check(volume['status'] == 'available', 'the clone is %s',
+              volume['status'])
+        self.volumes[3] = volume
+        lun = _lun(volume)
+        check(self.world.same(1, _lun(self.volumes[1]), lun),
+              'LUN %s is no copy', lun)
+        return '%s is LUN %s, with every byte of volume 1' % (volume['id'],
+                                                             lun)
+
     def detach(self, number):
         guest, volume = self.guests[number], self.volumes[1]
         attachment, _ = self.attached.pop(number)
@@ -125,15 +137,15 @@ class Demo:
                   'the connector still lists it: %s', left)
         return 'both are gone'
 
-    def delete(self, number):
+    def delete(self, number, lpar=1):
         volume = self.volumes[number]
         lun = _lun(volume)
         check(self.cinder.ask('delete', volume=volume['id']),
               'the volume is still in the database')
-        line = self.world.line(number, lun)
+        line = self.world.line(lpar, lun)
         check(line[0] == 'free' and not line[5] and not line[6],
               'its pool line is %s', line)
-        check(self.world.zero(number, lun), 'LUN %s is not zero', lun)
+        check(self.world.zero(lpar, lun), 'LUN %s is not zero', lun)
         return 'LUN %s is zero and its line is free' % lun
 
     def state(self):
@@ -171,12 +183,14 @@ STEPS = (
     ('attach volume 1 to guest 1', lambda demo: demo.attach(1)),
     ('write a pattern in guest 1', lambda demo: demo.write()),
     ('detach volume 1 from guest 1', lambda demo: demo.detach(1)),
+    ('create volume 3 from volume 1', lambda demo: demo.clone()),
     ('attach volume 1 to guest 2', lambda demo: demo.attach(2)),
     ('read the pattern in guest 2', lambda demo: demo.read()),
     ('detach volume 1 from guest 2', lambda demo: demo.detach(2)),
     ('delete the guests', lambda demo: demo.delete_guests()),
     ('delete volume 1', lambda demo: demo.delete(1)),
-    ('delete volume 2', lambda demo: demo.delete(2)),
+    ('delete volume 2', lambda demo: demo.delete(2, lpar=2)),
+    ('delete volume 3', lambda demo: demo.delete(3)),
 )
 
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The simulated world, and what is really so in it."""
 
+import filecmp
 import json
 import pathlib
 import signal
@@ -167,6 +168,11 @@ class Simulator:
                     return False
                 left -= len(block)
         return left == 0
+
+    def same(self, number, lun, other):
+        """Whether two disks of an LPAR have the same bytes."""
+        return filecmp.cmp(*(self.disk(number, each)['path']
+                             for each in (lun, other)), shallow=False)
 
     def _get(self, name):
         url = 'https://%s/simulator/%s' % (self.server, name)

@@ -143,11 +143,13 @@ class Pool:
         self.zhcp.call(verb, self.zhcp.scope, model.Uuid(lun.volume_id),
                        lun.generation, *more)
 
-    def rebuild(self, volume_id, operation_id, wwpns, lun, user=None):
+    def rebuild(self, volume_id, operation_id, wwpns, lun, user=None,
+                role='current'):
         """Make a record that was lost from what Cinder has.
 
         :param user: None, or (userid, node, instance uuid, attachment id,
             compute host) of the guest that has it
+        :param role: ``current`` for a volume, ``snapshot`` for a snapshot
         :returns: the LunState
         :raises NoSuitableLun: the pool has no such line
         :raises LunBusy: the LUN is another volume's, or a guest's that is none
@@ -156,7 +158,7 @@ class Pool:
         answer = self.zhcp.call(
             'rebuild', self.name, self.zhcp.scope, model.Uuid(volume_id),
             model.OperationId(operation_id), ';'.join(map(str, wwpns)), lun,
-            *_checked_user(user))
+            *_checked_user(user), role)
         return state.lun_state(answer.fields)
 
     def adopt(self):
@@ -346,7 +348,7 @@ class _Told:
 
 def _checked_user(user):
     if user is None:
-        return ()
+        return ('',) * 5
     userid, node, instance, attachment, host = user
     return (model.Userid(userid), model.NodeName(node), model.Uuid(instance),
             model.Uuid(attachment), host)

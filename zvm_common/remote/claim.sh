@@ -280,9 +280,12 @@ forget_owner() {
 # The LUN that was prepared for the volume may be in quarantine without it
 wait_failed() {
     set -- "$1" "$(grep -l -F -x "was=$1" "$LUNS"/*-* 2>/dev/null | head -n 1)"
-    [ -n "$2" ] && load_lun "$2" && [ "$r_state" = quarantined ] &&
-        refuse wipe "$(row) text=$(text "LUN $r_lun of pool $r_pool could \
-not be wiped")"
+    wait_done='could not be wiped'
+    [ -n "$2" ] && load_lun "$2" && [ "$r_state" = quarantined ] && {
+        [ "$r_phase" != copying ] || wait_done='is no good copy'
+        refuse wipe "$(row) text=$(text "LUN $r_lun of pool $r_pool \
+$wait_done")"
+    }
     refuse unknown "volume=$1"
 }
 

@@ -184,11 +184,12 @@ verb_switch() {
     [ "$r_moves" = "$3" ] || refuse busy "$(row)"
     case $r_role/$r_state/$r_phase in
         target/ours/create) begin_switch "$3" "$4" ;;
-        target/ours/switch) finish_switch ;;
-        old/*) ;; # it is done
+        old/wiping/*) wipe_old "$2" ;; # it is done, but for this perhaps
+        old/*) ;;
         *) refuse busy "$(row)" ;;
     esac
     find_volume "$3" || refuse unknown "volume=$3"
+    [ "$r_state" != ours ] || settle || :
     look_row
 }
 
@@ -200,13 +201,16 @@ begin_switch() { # begin_switch VOLUME ZHCP-DEVICES
     foreign_user && refuse busy "$(row) text=$(text "$foreign")"
     not_read
     load_lun "$new_file"
+    foreign_user && refuse busy "$(row) text=$(text "$foreign")"
+    not_read
     r_phase=switch r_jobfcp=$2
     save_lun
     finish_switch
 }
 
-# The record of the new LUN says "switch": whoever finds that finishes it.
-# First the old LUN is the copy's, then the new one is the volume's
+# The record of the new LUN says "switch": whoever asks for the volume or the
+# copy finishes it first, so that nothing comes between.  The old LUN becomes
+# the copy's, then the new one the volume's
 finish_switch() { # r_...: the new LUN
     new_file=$(lun_file "$r_wwpns" "$r_lun")
     m_volume=$r_moves m_move=$r_volume m_gen=$r_mgen m_devices=$r_jobfcp

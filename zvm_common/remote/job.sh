@@ -77,9 +77,14 @@ verb_job() {
 fail() { echo "$*"; exit 1; }
 
 # What a disk is after a job that failed on it: no one's, until somebody has
-# looked.  A volume that is still to be made gets another LUN
+# looked.  A volume that is deleted is there to be deleted again; one that is
+# still to be made gets another LUN, and a copy that moves is no volume
 quarantine() { # quarantine WHY
-    [ "$r_state" = wiping ] || { r_was=$r_volume && r_volume=''; }
+    case $r_state/$r_role in
+        wiping/target | wiping/old) r_volume='' ;;
+        wiping/*) ;;
+        *) r_was=$r_volume r_volume='' ;;
+    esac
     r_phase=$r_state r_state=quarantined r_why=$(text "$1") r_source=''
     r_moves='' r_gen=$((r_gen + 1))
     save_lun

@@ -25,21 +25,21 @@ the ledger's lock on the zHCP")"
     check_format
 }
 
-# Format 2 has leases in the records of LUNs; a program of format 1 would drop
-# them, and refuses this one
+# Format 2 has leases in the records of LUNs, format 3 copies, whose sources a
+# program of format 2 would give to guests: an older program refuses it
 check_format() {
     if [ ! -e "$BASE/format" ]; then
         for f in "$LUNS"/* "$FCPS"/*; do
             [ ! -e "$f" ] || refuse ledger \
                 "text=$(text "$BASE/format is missing beside records")"
         done
-        mark format 2
+        mark format 3
     fi
     read -r a <"$BASE/format"
     case $a in
-        1) mark format 2 ;;
-        2) ;;
-        *) refuse format "found=$(text "$a") known=2" ;;
+        1 | 2) mark format 3 ;;
+        3) ;;
+        *) refuse format "found=$(text "$a") known=3" ;;
     esac
     # who knew another one knows that this is not the one it wrote to
     [ -s "$BASE/id" ] || mark id "$OP"
@@ -99,14 +99,15 @@ find_record() { # r_... := the record that says it is this volume's
     [ -n "$1" ] && load_lun "$1"
 }
 
-# A volume without a record may be on its way from one LUN to another
+# A volume or a copy may be on its way from one LUN to another: it has arrived
+# before anybody does anything with it
 find_volume() { # r_... := the record of this volume
-    find_record "$1" && return 0
-    set -- "$1" "$(grep -l -F -x "moves=$1" "$LUNS"/*-* 2>/dev/null |
-        xargs -r grep -l -F -x phase=switch | head -n 1)"
-    [ -n "$2" ] && load_lun "$2" || return 1
-    finish_switch
-    [ "$r_volume" = "$1" ]
+    # shellcheck disable=SC2013 # names of records hold no blanks
+    for moving in $(grep -l -F -x phase=switch "$LUNS"/*-* 2>/dev/null); do
+        load_lun "$moving" || continue
+        case $1 in "$r_volume" | "$r_moves") finish_switch ;; esac
+    done
+    find_record "$1"
 }
 
 # No node name of three characters is found in it: rmvm and other commands of

@@ -52,10 +52,16 @@ mend_lun() {
     case $r_state/$r_phase in
         preparing/* | wiping/* | copying/*)
             job_runs || [ "$r_state:${r_why:+failed}" = copying:failed ] ||
-                { start_job && mended=$(set_add "$mended" "$r_lun"); }
+                { begin_again && mended=$(set_add "$mended" "$r_lun"); }
             ;;
         ours/switch) finish_switch && mended=$(set_add "$mended" "$r_lun") ;;
     esac
+}
+
+begin_again() { # a copy that was cancelled reads its source no more
+    [ "$r_state" != wiping ] || [ -z "$r_source" ] ||
+        { r_source='' && save_lun; }
+    start_job
 }
 
 # ours SCOPE VOLUME GENERATION: the record, or the refusal
@@ -139,8 +145,8 @@ verb_readmit() { # readmit SCOPE VOLUME GENERATION
 }
 
 # rebuild POOL SCOPE VOLUME OPERATION WWPNS LUN [GUEST NODE INSTANCE ATTACHMENT
-# HOST]: a record that was lost, from what Cinder has.  Its generation is later
-# than any that a guest can remember
+# HOST] ROLE: a record that was lost, from what Cinder has.  Its generation is
+# later than any that a guest can remember.  What is in [] may be empty
 verb_rebuild() {
     need is_word "$1"
     need is_word "$2"
@@ -148,12 +154,13 @@ verb_rebuild() {
     need is_uuid "$4"
     need is_list "$5"
     need is_hex 16 "$6"
+    need is_word "${12}"
     find_volume "$3" && refuse busy "$(row)"
     pool_file "$1"
     rebuild_row "$1" "$5" "$6"
     load_lun "$(lun_file "$5" "$6")"
     case ${r_state:-free} in free) ;; *) refuse busy "$(row)" ;; esac
-    r_gen=$(date +%s) r_volume=$3 r_op=$4 r_role=current r_pool=$1 r_scope=$2
+    r_gen=$(date +%s) r_volume=$3 r_op=$4 r_role=${12} r_pool=$1 r_scope=$2
     r_wwpns=$5 r_lun=$6 r_clean=no r_before='' r_phase='' r_was='' r_state=ours
     [ -z "${11}" ] || rebuild_used "$7" "$8" "$9" "${10}" "${11}"
     foreign_line && [ "$r_state" = ours ] &&

@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """One step on the simulator and on the model: what differs is an error."""
 
+import types
 import uuid
 
+from tests.functional.agreement import copies
 from tests.functional.agreement import ledger
 from tests.functional.agreement import model
 from tests.functional.agreement import stage
 from zvm_common import model as values
+from zvm_common.pool import claims
 
 GIB = 1 << 30
 
@@ -17,7 +20,8 @@ def seen(state):
         state.pool, ';'.join(map(str, state.wwpns)), str(state.lun),
         state.state, state.volume_id or '', state.generation, state.drift,
         state.clean, state.twice, state.capacity.bytes if state.capacity
-        else 0)
+        else 0, state.role, state.source or '', state.moves or '',
+        state.readers, bool(state.why))
 
 
 def same(expected, found, what):
@@ -42,11 +46,12 @@ class Both:
         self.pools = model.Pools(
             {name: [model.HEADER, *lines] for name, lines in files.items()},
             model.Channels(stage.FREE_DEVICES))
-        self.ledger = ledger.Ledger(self.pools, stage.DISK)
+        self.ledger = copies.Ledger(self.pools, stage.DISKS)
         self.names = sorted(files)
         running.reset(self._texts())
         self._checked = None
         self._operations = 0
+        self._tokens = 0
         # LUN numbers that others may have written to since our last wipe
         self._touched = set(stage.LUNS)
 
@@ -103,7 +108,7 @@ class Both:
         except ledger.No as e:
             expected = None, str(e)
         # the client tells of an unknown volume as None
-        if expected[1] == 'unknown' and verb != 'release':
+        if expected[1] == 'unknown' and verb in ('look', 'cancel', 'wait'):
             expected = None, ''
         found, word = self.stage.asked(call, *args)
         same(expected, (found and seen(found), word), verb)
@@ -117,9 +122,7 @@ class Both:
               operation=None):
         """Sizes are in GiB."""
         operation = operation or self.new_operation()
-        had = self.ledger.find(volume)
-        taken = {ledger.path_of(line) for _, line in self.pools.lines()
-                 if model.columns(line)['status'] != 'free'}
+        had, taken = self.ledger.find(volume), self._taken()
         found, word = self._ask(
             'claim', lambda: self.ledger.claim(
                 pool, volume, operation, least * GIB, most * GIB, trust),
@@ -129,7 +132,60 @@ class Both:
             assert (found.wwpns, found.lun) not in taken, found
             if found.state == 'ours' and not trust:
                 assert found.lun not in self._touched, found
+                assert found.lun not in self.ledger.contents, found
         return found, word
+
+    def _taken(self):
+        return {ledger.path_of(line) for _, line in self.pools.lines()
+                if model.columns(line)['status'] != 'free'}
+
+    def copy(self, volume, source, role='current', moves='', pool='zpool1',
+             operation=None, most=30, late=0):
+        """:param late: how many generations were before the source's"""
+        operation = operation or self.new_operation()
+        had, taken = self.ledger.find(volume), self._taken()
+        source, moved = self._as_looked_at(source, late), moves and (
+            self._as_looked_at(moves))
+        wanted = (source.volume_id, source.generation, role, moves,
+                  moved.generation if moved else 0)
+        found, word = self._ask(
+            'copy', lambda: self.ledger.copy(
+                pool, volume, operation, GIB, most * GIB, wanted),
+            self.stage.pool(pool).copy, volume, operation,
+            values.Capacity(GIB), values.Capacity(most * GIB),
+            claims.Copy(source, role, 'sampled', 3600, moved or None))
+        if found and not had:
+            assert (found.wwpns, found.lun) not in taken, found
+        return found, word
+
+    def _as_looked_at(self, volume, late=0):
+        record = self.ledger.find(volume)
+        return types.SimpleNamespace(
+            volume_id=volume, generation=max(
+                record.generation - late, 0) if record else 1)
+
+    def switch(self, copy, volume):
+        held = [self.ledger.find(each) for each in (volume, copy)]
+        read = self.ledger.reads(copy) if held[1] else None
+        found, word = self._ask(
+            'switch', lambda: self.ledger.switch(copy, volume),
+            self.stage.pool('zpool1').switch, copy, volume)
+        if found and all(held) and found.lun == held[1].key[1]:
+            same(read, self.ledger.reads(volume), 'the volume after a switch')
+            same(held[0].volume, copy, 'who has the old LUN')
+        return found, word
+
+    def write(self, volume, place=0):
+        """A tenant writes, who had the volume attached for a moment."""
+        self._tokens += 1
+        token = b'%0*d' % (stage.TOKEN, self._tokens)
+        record = self.ledger.find(volume)
+        place %= stage.DISKS[record.key[1]] >> 30
+        self.stage.write(record.key[1], place, token)
+        later = record.generation + 2
+        return self._ask(
+            'detach', lambda: self.ledger.write(volume, place, token),
+            self.stage.detached, volume, later)
 
     def cancel(self, volume, operation):
         return self._ask(
@@ -155,24 +211,24 @@ class Both:
                          stage.JOB_SECONDS)
 
     def running(self):
-        """Volumes whose wipes are at the gate."""
+        """Volumes whose jobs are at the gate."""
         return [record.volume for record in self.ledger.records.values()
                 if record.job]
 
-    def end_wipes(self):
-        """All wipes come to their ends; returns what `wait` says of each."""
+    def end_jobs(self):
+        """All jobs come to their ends; returns what `wait` says of each."""
         luns = {record.key[1] for record in self.ledger.records.values()
-                if record.job}
+                if record.job and record.state != 'copying'}
         volumes = self.running()
         self.stage.end_jobs()
-        self.ledger.wipes_end()
+        self.ledger.jobs_end()
         self._touched -= luns
         return [self.wait(volume) for volume in volumes]
 
     def delete(self, volume):
         """Release a volume's LUN and wipe it."""
         self.release(volume)
-        return self.end_wipes()
+        return self.end_jobs()
 
     def view(self, pool='zpool1'):
         """A list of ledger.Seen, or the word of a refusal."""
@@ -192,6 +248,8 @@ class Both:
     def check(self):
         """Files and both views of them, and what must never be."""
         same(self._texts(), self.stage.texts(), 'pool files')
+        same({lun: tokens for lun, tokens in self.ledger.contents.items()
+              if tokens}, self.stage.contents(), 'disks')
         if self._now() != self._checked:
             for pool in self.names:
                 self.listing(pool)
@@ -201,6 +259,9 @@ class Both:
         held = [record.key[1] for record in self.ledger.records.values()
                 if record.volume]
         same(len(set(held)), len(held), 'LUNs of volumes: %s' % held)
+        for record in self.ledger.records.values():
+            if record.clean:
+                assert not self.ledger.contents.get(record.key[1]), record
 
     def _now(self):
         return self._texts(), repr(self.ledger.records)

@@ -35,7 +35,13 @@ class Record:
     wwid: str = ''
     was: str = ''           # the volume for which it could not be wiped
     freed: str = ''         # the volume whose LUN it was before it was free
-    job: bool = False       # a wipe runs
+    job: bool = False       # a wipe or a copy runs
+    role: str = ''
+    source: str = ''        # the volume that is read for it
+    source_generation: int = 0
+    moves: str = ''         # the volume whose LUN it becomes, or was
+    moves_generation: int = 0
+    failed: bool = False    # what its job said is told
 
     @property
     def live(self):
@@ -56,6 +62,11 @@ class Seen:
     clean: bool
     twice: bool
     size: int
+    role: str = ''
+    source: str = ''
+    moves: str = ''
+    readers: tuple = ()
+    failed: bool = False
 
 
 def stamp(volume):
@@ -83,13 +94,16 @@ def key_of(wwpns, lun):
 class Ledger:
     """The program and its records, beside the pool files of `pools`.
 
-    :param disk_size: bytes of every disk; the disk behind a LUN number is
-        one, whichever port it is reached by
+    :param disks: {LUN number: bytes}; the disk behind a LUN number is one,
+        whichever port it is reached by
+
+    ``contents`` is what is on the disks, {LUN number: {place: token}}.
     """
 
-    def __init__(self, pools, disk_size):
+    def __init__(self, pools, disks):
         self.pools = pools
-        self.disk_size = disk_size
+        self.disks = disks
+        self.contents = {}
         self.records = {}
         self.past = set()       # operation ids of claims
         self.copies = {}        # lines of pools as they were last read
@@ -145,23 +159,27 @@ class Ledger:
             state, drift = 'foreign', ''
         return Seen(pool, wwpns, lun, state, record.volume,
                     record.generation, drift, record.clean,
-                    lun in twice, size_of(cells['size']))
+                    lun in twice, size_of(cells['size']), *_ways(record))
 
     def _told(self, record):
         """What an answer says of a volume's LUN."""
         rows = self.rows(record.pool)
         if record.pool in self.pools.files:
             self._forget_foreign(record.pool, rows)
-        for row in rows:
+        for row in rows + [self._without_line(record)]:
             if row.volume == record.volume:
-                return row
-        return self._without_line(record)
+                return dataclasses.replace(row, readers=self.readers(record))
+
+    def readers(self, record):
+        """Volumes that are being copied from this one."""
+        return tuple(each.volume for _, each in sorted(self.records.items())
+                     if each.source and each.source == record.volume)
 
     @staticmethod
     def _without_line(record):
         return Seen(record.pool, record.wwpns, record.key[1], record.state,
                     record.volume, record.generation, 'gone', record.clean,
-                    False, 0)
+                    False, 0, *_ways(record))
 
     # --- what comes back
 
@@ -242,14 +260,29 @@ class Ledger:
         return self.look(volume)
 
     def claim(self, pool, volume, operation, least, most, trust):
+        again = self._again(volume, operation)
+        if again:
+            return again
+        record = self._chosen(pool, volume, operation, least, most)
+        record.role = 'current'
+        clean, record.clean = record.clean, False
+        record.state = 'ours' if clean or trust else 'preparing'
+        return self._begun(record)
+
+    def _again(self, volume, operation):
+        """What a claim finds that was there before, or None."""
         record = self.find(volume)
         if record:
-            if record.state not in ('ours', 'preparing'):
+            if record.state not in ('ours', 'preparing', 'copying'):
                 raise No('busy')
             self.settle(record)
             return self._told(record)
         if operation in self.past:
             raise No('stale')
+        return None
+
+    def _chosen(self, pool, volume, operation, least, most):
+        """The record of the LUN that a claim takes."""
         rows = self._read(pool)
         if any(row.state == 'lost' for row in rows):
             raise No('ledger')
@@ -259,9 +292,10 @@ class Ledger:
                and least <= row.size <= most and row.size]
         if not fit:
             raise No('nolun')
-        return self._claimed(min(fit)[-1], volume, operation, trust)
+        self.past.add(operation)
+        return self._taken(min(fit)[-1], volume)
 
-    def _claimed(self, row, volume, operation, trust):
+    def _taken(self, row, volume):
         for other in self.records.values():
             if other.was == volume:
                 other.was = ''
@@ -269,13 +303,13 @@ class Ledger:
         record = self.records.setdefault(key, Record(key))
         record.pool, record.wwpns, record.volume = row.pool, row.wwpns, volume
         record.was, record.generation = '', record.generation + 1
-        record.freed = ''
-        record.state = 'ours' if record.clean or trust else 'preparing'
-        record.clean = False
-        self.past.add(operation)
+        record.freed, record.failed = '', False
+        return record
+
+    def _begun(self, record):
         if not self.settle(record):
             raise AssertionError('a line that was just free is not written')
-        record.job = record.state == 'preparing'
+        record.job = record.state != 'ours'
         return self._told(record)
 
     def release(self, volume, generation):
@@ -289,16 +323,26 @@ class Ledger:
             return self._told(record)
         if record.generation != generation:
             raise No('stale')
+        self._not_used(record)
+        self._to_wipe(record)
+        self.settle(record)
+        return self._told(record)
+
+    def _not_used(self, record):
+        """Neither by a guest that is not ours, nor by a copy."""
         self._whole(record.pool)
-        if self._user(record):
+        if self._user(record) or self.readers(record):
             raise No('busy')
+
+    @staticmethod
+    def _to_wipe(record):
+        """A copy that runs reads its source until it sees that."""
         if not record.job:
             record.generation += 1
             record.clean = False
             record.job = True
-        record.state = 'wiping'
-        self.settle(record)
-        return self._told(record)
+            record.source = ''
+        record.state, record.failed = 'wiping', False
 
     def wait(self, volume):
         """After the end of its job."""
@@ -311,28 +355,42 @@ class Ledger:
             self._free_again(record)
         if record.state == 'quarantined':
             raise No('wipe')
+        if record.state == 'copying' and record.failed:
+            raise No('copy')
         return self._told(record)
 
-    # --- the wipe
+    # --- jobs
 
-    def wipes_end(self):
-        """All wipes that run come to their ends."""
+    def jobs_end(self):
+        """All jobs that run come to their ends."""
         for record in self.records.values():
             if record.job:
                 record.job = False
-                self._wiped(record)
+                self._job_ends(record)
 
-    def _wiped(self, record):
+    def _job_ends(self, record):
+        self._wiped(record)
+
+    def _is_as_listed(self, record):
+        """Whether the disk is no smaller than its line says; then known."""
         listed = [row.size for row in self.rows(record.pool)
                   if (row.wwpns, row.lun) == (record.wwpns, record.key[1])]
-        if listed and listed[0] > self.disk_size:
+        if listed and listed[0] > self.disks[record.key[1]]:
+            return False
+        record.wwid = record.key[1]
+        return True
+
+    def _wiped(self, record):
+        record.source = ''
+        if not self._is_as_listed(record):
             if record.state == 'preparing':
                 record.was, record.volume = record.volume, ''
-            record.state = 'quarantined'
+            record.state, record.failed = 'quarantined', True
+            record.moves = ''
             record.generation += 1
             self.settle(record)
             return
-        record.wwid = record.key[1]
+        self.contents.pop(record.key[1], None)
         if record.state == 'wiping':
             record.clean = True
             try:
@@ -351,6 +409,7 @@ class Ledger:
             raise No('badpool')
         record.freed = record.volume
         record.state, record.volume = 'free', ''
+        record.role = record.moves = ''
 
     def _free_again(self, record):
         """Nobody knows what became of it since its wipe."""
@@ -394,6 +453,11 @@ def _wanted(record):
     if record.state in ('free', 'freeing'):
         return 'free', '', ''
     return 'reserved', stamp(record.volume), ''
+
+
+def _ways(record):
+    """What a row tells of copies."""
+    return (record.role, record.source, record.moves, (), record.failed)
 
 
 def _drift(record, cells):

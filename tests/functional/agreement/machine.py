@@ -14,6 +14,9 @@ from tests.functional.agreement import stage
 POOLS = ('zpool1', 'zpool2')
 VOLUMES = tuple(str(uuid.UUID(int=(0xABC0 << 112) + number, version=4))
                 for number in (1, 2))
+# what is made of them: volumes, snapshots, and targets of moves
+COPIES = tuple(str(uuid.UUID(int=(0xABC0 << 112) + number, version=4))
+               for number in (3, 4))
 W1, W2 = stage.PORTS
 PORTS = (W1 + ';' + W2, W1, W2, W2 + ';' + W1)
 # 20G is more than the disk has: such a LUN cannot be wiped
@@ -26,6 +29,8 @@ SIZES = ('1G', '2G', '40G', '2048M', '900G')
 
 pools = st.sampled_from(POOLS)
 volumes = st.sampled_from(VOLUMES)
+copies = st.sampled_from(COPIES)
+anything = st.sampled_from(VOLUMES * 2 + COPIES)
 luns = st.sampled_from(stage.LUNS[:5])
 owners = st.sampled_from(OWNERS + CORRUPT)
 devices = st.sampled_from(('0', '3B05', '3b06;3C06', 'auto') * 2 + ('zz99',))
@@ -181,7 +186,35 @@ class TwoViews(stateful.RuleBasedStateMachine):
         self.both.claim(volume, pool, trust, most,
                         operation=self.last[volume])
 
-    @stateful.rule(volume=volumes, verb=st.sampled_from(
+    @stateful.rule(copy=copies, source=anything, pool=pools,
+                   late=st.booleans(), stale=picks, moves=volumes,
+                   role=st.sampled_from(('current', 'snapshot', 'target')))
+    def we_copy(self, copy, source, pool, late, stale, moves, role):
+        if not late or copy not in self.last:
+            self.last[copy] = self.both.new_operation()
+        self.both.copy(copy, source, role, moves if role == 'target' else '',
+                       pool, self.last[copy], late=stale == 0)
+
+    @stateful.precondition(lambda self: self._held(COPIES))
+    @stateful.rule(copy=copies, volume=volumes, its=picks)
+    def we_switch(self, copy, volume, its):
+        record = self.both.ledger.find(copy)
+        self.both.switch(copy, record and its and record.moves or volume)
+
+    def _held(self, among):
+        return [each for each in among if self.both.ledger.find(each)]
+
+    def _writable(self):
+        return [each for each in VOLUMES + COPIES
+                if self.both.ledger.may_be_written(each)]
+
+    @stateful.precondition(lambda self: self._writable())
+    @stateful.rule(pick=picks, place=st.integers(0, 5))
+    def tenant_writes(self, pick, place):
+        found = self._writable()
+        self.both.write(found[pick % len(found)], place)
+
+    @stateful.rule(volume=anything, verb=st.sampled_from(
         ('look', 'cancel', 'wait')))
     def we_ask(self, volume, verb):
         if verb == 'cancel':
@@ -193,7 +226,7 @@ class TwoViews(stateful.RuleBasedStateMachine):
         else:
             self.both.wait(volume)
 
-    @stateful.rule(volume=volumes, stale=st.booleans())
+    @stateful.rule(volume=anything, stale=st.booleans())
     def we_release(self, volume, stale):
         record = self.both.ledger.find(volume)
         self.both.release(volume, max(record.generation - stale, 0)
@@ -201,5 +234,5 @@ class TwoViews(stateful.RuleBasedStateMachine):
 
     @stateful.precondition(lambda self: self.both.running())
     @stateful.rule()
-    def wipes_end(self):
-        self.both.end_wipes()
+    def jobs_end(self):
+        self.both.end_jobs()

@@ -3,15 +3,18 @@
 
 import contextlib
 import fcntl
+import os
 import pathlib
 import re
 import shutil
 import time
+import uuid
 
 from tests import mnuser
 from tests import nursery
 from tests import worlds
 from zvm_common import exceptions
+from zvm_common import fcp
 from zvm_common import model
 from zvm_common.pool import Pool
 from zvm_common.xcat import hypervisor
@@ -20,7 +23,11 @@ from zvm_common import zhcp
 
 PORTS = ('5005076303001001', '5005076303001002')
 LUNS = tuple('40114%03d00000000' % number for number in range(6))
-DISK = 6 << 30
+#: Bytes of the disks; one is smaller than those that may be copied to it
+DISKS = {lun: (3 if number == 4 else 6) << 30
+         for number, lun in enumerate(LUNS)}
+#: What a tenant writes at once, at the begin of a GiB
+TOKEN = 16
 HOSTNAME = 'zhcp1.example.com'
 ZHCP_DEVICES = '3B0E;3C0E'
 #: What automatic choice takes, in order
@@ -34,14 +41,28 @@ GUESTS = {'guest1': 'LNX00001', 'guest2': 'LNX00002'}
 #: How many guests an example may delete
 MOST = 2
 
-# A wipe stays at the gate while it is closed, before it knows the disk's size.
-# No disk here is ever written to, so that what is read back need not be read.
+# A job stays at the gate while it is closed, before it knows the disk's size.
+# Tenants write at the begin of a GiB only, and so does a copy: the first block
+# of each piece, which has a GiB.  After a wipe the tests read the disk.
 BLOCKDEV = '''#!/bin/sh
 until [ -e "$ZVM_ROOT/tmp/gate" ]; do sleep 0.02; done
 exec "$ZVM_ROOT/usr/libexec/gate/blockdev" "$@"
 '''
-BLKDISCARD = '#!/bin/sh\n'
+BLKDISCARD = '''#!/bin/sh
+exec /usr/bin/fallocate --punch-hole --offset "$3" --length "$5" "$6"
+'''
+# of failures that `wait` tells
+_WORDS = {exceptions.WipeFailed: 'wipe', exceptions.CopyFailed: 'copy'}
 DD = '''#!/bin/sh
+case " $* " in
+    *" of=$ZVM_ROOT/dev/"*)
+        for a in "$@"; do
+            shift
+            case $a in count=*) a=count=1 ;; esac
+            set -- "$@" "$a"
+        done
+        exec /bin/dd "$@" ;;
+esac
 for a in "$@"; do
     case $a in of=*) printf '\\0' >"${a#of=}" ;; esac
 done
@@ -49,7 +70,7 @@ done
 
 
 def world(stock):
-    """One LPAR; LUNS of 6 GiB, each behind both PORTS; guests are off.
+    """One LPAR; LUNS, each behind both PORTS; guests are off.
 
     :param stock: number of guests, without nodes, that may be deleted
     """
@@ -62,8 +83,8 @@ def world(stock):
         guest['power'] = 'off'
     line = world['lpars']['host1']['pools']['zpool1'][0]
     world['lpars']['host1']['pools'] = {'zpool1': [
-        dict(line, lun=LUNS[0], count=1, size='6G')] + [
-        dict(line, lun=lun, count=1, size='6G') for lun in LUNS[1:]]}
+        dict(line, lun=lun, count=1, size='%dG' % (size >> 30))
+        for lun, size in DISKS.items()]}
     return world
 
 
@@ -104,6 +125,10 @@ class Stage:
             self._tool('blockdev', BLOCKDEV)
             self._tool('blkdiscard', BLKDISCARD)
             self._tool('dd', DD)
+            self._files = {
+                disk['lun']: disk['path'] for disk in
+                self.simulator.state()['lpars']['host1']['disks']
+                if disk['lun'] in DISKS}
             self.pool('zpool1').view()
             self._stack = stack.pop_all()
 
@@ -135,12 +160,15 @@ class Stage:
         return self.root / 'var/lib/zvm-volume'
 
     def reset(self, files):
-        """Other pool files ({name: text}), an empty ledger, no DEDICATE."""
+        """Other pool files ({name: text}), empty ledger, disks, guests."""
         self.end_jobs()
         if len(self._left) < MOST:
             self._stack.close()
             self._start()
         self._undedicate()
+        for lun, path in self._files.items():
+            os.truncate(path, 0)
+            os.truncate(path, DISKS[lun])
         for name in ('luns', 'fcp', 'claims', 'jobs'):
             shutil.rmtree(self.ledger / name, ignore_errors=True)
         for path in self.folder.iterdir():
@@ -155,14 +183,14 @@ class Stage:
                 self.mn.change_guest(node, '--undedicatedevice', device)
 
     def end_jobs(self):
-        """Let all wipes that run come to their ends."""
+        """Let all jobs that run come to their ends."""
         with self.open_gate():
             for path in (self.ledger / 'jobs').glob('*-????????????????'):
                 self._until_unlocked(path)
 
     @contextlib.contextmanager
     def open_gate(self):
-        """Wipes run to their ends, for a while."""
+        """Jobs run to their ends, for a while."""
         gate = self.root / 'tmp/gate'
         gate.touch()
         try:
@@ -183,6 +211,30 @@ class Stage:
                 else:
                     return
         raise AssertionError('the job of %s does not end' % path.name)
+
+    def write(self, lun, place, token):
+        """A tenant's bytes at the begin of a GiB."""
+        with open(self._files[lun], 'r+b') as disk:
+            disk.seek(place << 30)
+            disk.write(token)
+
+    def detached(self, volume, generation):
+        """What is so when an attachment of this generation has ended."""
+        devices = fcp.Devices(self.zhcp,
+                              model.DeviceRanges.parse(ZHCP_DEVICES))
+        return devices.detach(volume, generation, str(uuid.uuid4()))[0]
+
+    def contents(self):
+        """{LUN: {place: token}} of what is not zero on the disks."""
+        found = {}
+        for lun, path in self._files.items():
+            with open(path, 'rb') as disk:
+                for place in range(DISKS[lun] >> 30):
+                    disk.seek(place << 30)
+                    token = disk.read(TOKEN)
+                    if token.strip(b'\0'):
+                        found.setdefault(lun, {})[place] = token
+        return found
 
     def texts(self):
         """{pool: text} of the pool files as they are now."""
@@ -208,6 +260,7 @@ class Stage:
         try:
             return call(*args, **more), ''
         except exceptions.ZvmError as e:
-            if e.code is None and not isinstance(e, exceptions.WipeFailed):
+            word = e.code or _WORDS.get(type(e))
+            if word is None:
                 raise
-            return None, e.code or 'wipe'
+            return None, word

@@ -157,7 +157,7 @@ class WipeTest(base.Story):
         self.both.claim(V1)
         self.both.release(V1)
         self.both.addzfcp('guest1', 'zpool1', '3B05', '1G', 't', W1, L0)
-        self.assertEqual([(None, 'badpool')], self.both.end_wipes())
+        self.assertEqual([(None, 'badpool')], self.both.end_jobs())
         self.assertEqual('used', self.line()['status'])
         # the guest writes to it and is done
         self.both.removezfcp('guest1', '3B05', W1, L0, '0')
@@ -170,7 +170,7 @@ class WipeTest(base.Story):
         self.both.claim(V1)
         self.both.release(V1)
         self.both.change('--removezfcpfrompool', 'zpool1', L0, W1)
-        self.assertEqual([(None, 'badpool')], self.both.end_wipes())
+        self.assertEqual([(None, 'badpool')], self.both.end_jobs())
         # which brings the line back
         self.assertEqual('nolun', self.both.claim(V2)[1])
         self.both.wait(V1)
@@ -180,7 +180,7 @@ class WipeTest(base.Story):
         self.both.claim(V1, trust=False)
         self.release()
         self.assertEqual('nolun', self.both.claim(V2)[1])
-        self.both.end_wipes()
+        self.both.end_jobs()
         self.assertEqual(('ours', ''), self.state())
 
     def test_freed_while_it_is_wiped_and_deleted_once_more(self):
@@ -189,12 +189,12 @@ class WipeTest(base.Story):
             self.release()
             self.assertEqual(('wiping', ''), (
                 lambda row: (row.state, row.drift))(self.both.release(V1)[0]))
-        self.assertEqual([(None, '')], self.both.end_wipes())
+        self.assertEqual([(None, '')], self.both.end_jobs())
 
     def test_used_while_it_is_wiped_for_a_volume(self):
         self.both.claim(V1, trust=False)
         self.reserve('lnx9', status='used')
-        found, _ = self.both.end_wipes()[0]
+        found, _ = self.both.end_jobs()[0]
         self.assertEqual(('ours', 'used'), (found.state, found.drift))
         self.assertEqual('lnx9', self.line()['owner'])
 
@@ -204,7 +204,7 @@ class WrongSizeTest(base.Story):
     def test_smaller_than_its_line_says(self):
         self.lay(zpool1=[line(size='20G')])
         self.both.claim(V1, trust=False)
-        self.assertEqual([(None, 'wipe')], self.both.end_wipes())
+        self.assertEqual([(None, 'wipe')], self.both.end_jobs())
         self.assertEqual([line(size='20G', status='reserved')], self.lines())
         self.release()
         self.assertEqual(('quarantined', 'free'), self.state())

@@ -108,6 +108,15 @@ class Base(testtools.TestCase):
             program.zhcp()).call
         return self.tool(name, text, 'ZHCP1')
 
+    def reserve(self, lun, words='7b 8'):
+        """A foreign host registers a key and reserves the disk."""
+        self.simulator.event('host1', reservation='%s %s %s' % (
+            lun.wwpns[0], lun.lun, words))
+
+    def reservations(self, lun):
+        return self.simulator.disk('host1', str(lun.wwpns[0]),
+                                   str(lun.lun))['reservations']
+
     def scsi(self, userid='LNX00001'):
         """The SCSI devices of a guest."""
         return sorted(os.listdir(self.folder(userid) / 'sys/bus/scsi/devices'))

@@ -160,6 +160,16 @@ class CopyTest(CopyBase):
         self.assertEqual(found[0].lun, found[1].lun)
         self.assertCopy(source, self.pool.wait(volume, 60))
 
+    def test_reservations_of_what_is_overwritten_are_cleared(self):
+        source = self.source()
+        free = [lun for lun in self.pool.view().luns if lun.state == 'free'
+                and lun.capacity == source.capacity]
+        for lun in free:
+            self.reserve(lun)
+        copy = self.copied(source)
+        self.assertCopy(source, copy)
+        self.assertEqual({}, self.reservations(copy)['keys'])
+
     def test_the_source_is_read_only_meanwhile(self):
         self.zhcp_tool('blockdev', OWN + """\
 echo "$*" >>"$ZVM_ROOT/tmp/blockdev"
@@ -303,6 +313,22 @@ esac
             self.assertEqual('quarantined', found.state)
             self.assertEqual([], self.scsi('ZHCP1'))
 
+    def test_a_source_that_is_reserved(self):
+        source = self.source()
+        self.reserve(source)        # exclusive access
+        copy = self.copy(source)
+        self.assertRaises(exceptions.CopyFailed, self.pool.wait,
+                          copy.volume_id, 60)
+        self.assertEqual(8, self.reservations(source)['type'])
+
+    def test_a_zhcp_that_would_take_the_source_does_not_get_it(self):
+        source = self.source()
+        (self.folder('ZHCP1') / 'etc/lvm/lvmlocal.conf').unlink()
+        copy = self.copy(source)
+        error = self.assertRaises(exceptions.CopyFailed, self.pool.wait,
+                                  copy.volume_id, 60)
+        self.assertIn('would-take:lvm', str(error))
+
     def test_not_done_in_its_time(self):
         copy = self.copy(self.source(), seconds=0)
         error = self.assertRaises(exceptions.CopyFailed, self.pool.wait,
@@ -389,6 +415,22 @@ class SwitchTest(CopyBase):
                                     self.disk_file(target)))
         used, _ = self.use(now, base.new())
         self.assertEqual(('used', now.lun), (used.state, used.lun))
+
+    def test_an_old_lun_that_cannot_be_wiped_is_no_volume_s(self):
+        target = self.target()
+        self.reserve(self.lun)
+        self.zhcp_tool('sg_persist', 'exit 24\n')
+        now = self.pool.switch(target.volume_id, self.lun.volume_id)
+        waits.until(lambda: self.old().state == 'quarantined', 60)
+        self.assertIsNone(self.old().volume_id)
+        self.assertIsNone(self.pool.look(target.volume_id))
+        self.assertEqual(now, self.pool.look(self.lun.volume_id))
+
+    def old(self):
+        """The LUN that the volume had."""
+        found, = (lun for lun in self.pool.view().luns
+                  if lun.lun == self.lun.lun)
+        return found
 
     def test_repeated(self):
         target = self.target()

@@ -164,6 +164,41 @@ exit 1
         self.assertIn(',lnx9,3B00,', self.simulator.pool_text('host1',
                                                               'zpool1'))
 
+    def test_reservations_of_the_tenant_are_cleared(self):
+        for words in ('7b', '7b 8', '7b 5'):
+            lun = self.trusted()
+            zeros.scribble(self.disk_file(lun))
+            self.reserve(lun, words)
+            self.assertIsNone(self.delete(lun))
+            self.assertTrue(zeros.is_zero(self.disk_file(lun)))
+            found = self.reservations(lun)
+            self.assertEqual((0, {}), (found['type'], found['keys']))
+
+    def test_a_reservation_that_stays_stops_the_wipe(self):
+        lun = self.trusted()
+        zeros.scribble(self.disk_file(lun))
+        self.reserve(lun)
+        self.zhcp_tool('sg_persist', """\
+case $* in *-o*) exit 24 ;; esac
+PATH=${PATH#*:} exec sg_persist "$@"
+""")
+        error = self.assertRaises(exceptions.WipeFailed, self.delete, lun)
+        self.assertIn('cannot be cleared', str(error))
+        self.assertTrue(zeros.is_scribbled(self.disk_file(lun)))
+
+    def test_a_zhcp_that_would_take_the_disk_does_not_get_it(self):
+        lun = self.trusted()
+        zeros.scribble(self.disk_file(lun))
+        kept = self.folder('ZHCP1') / 'etc/lvm/lvmlocal.conf'
+        text = kept.read_text()
+        kept.unlink()
+        error = self.assertRaises(exceptions.WipeFailed, self.delete, lun)
+        self.assertIn('would-take:lvm', str(error))
+        self.assertTrue(zeros.is_scribbled(self.disk_file(lun)))
+        kept.write_text(text)
+        self.assertIsNone(self.delete(self.pool.look(lun.volume_id)))
+        self.assertEqual([], self.scsi('ZHCP1'))
+
     def test_two_waiters_see_one_end(self):
         lun = self.claim()
         self.pool.release(lun.volume_id, lun.generation)

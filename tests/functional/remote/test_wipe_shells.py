@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Wiping where the zHCP's "sh" is another shell."""
+"""Wiping and copying where the zHCP's "sh" is another shell."""
 
 from tests.functional.remote import base
 from tests import worlds
 from tests import zeros
 from zvm_common import model
+from zvm_common import pool
 from zvm_common.remote import call
 from zvm_common.remote import program
 
@@ -23,7 +24,7 @@ class BashTest(base.Base):
         line = host['pools']['zpool1'][0]
         # neither a number of MiB nor one of the kernel's pages
         host['pools']['zpool1'] = [dict(
-            line, count=1, contents='random', size='33M',
+            line, count=2, contents='random', size='33M',
             real_size=33 * 2 ** 20 + 3 * 512)]
         return world
 
@@ -47,8 +48,19 @@ class BashTest(base.Base):
         self.pool.release(lun.volume_id, lun.generation)
         self.assertIsNone(self.pool.wait(lun.volume_id, 120))
         self.assertTrue(zeros.is_zero(disk['path']))
-        free, = self.pool.view().luns
+        free, _ = self.pool.view().luns
         self.assertEqual(('free', True), (free.state, free.clean))
+        self.assertEqual([], self.scsi('ZHCP1'))
+
+    def test_copied(self):
+        """All of it, onto what was there before."""
+        lun = self.pool.claim(base.new(), base.new(), SIZE, SIZE, trust=True)
+        copy = self.pool.copy(base.new(), base.new(), SIZE, SIZE, pool.Copy(
+            lun, 'current', 'all', 600))
+        copy = self.pool.wait(copy.volume_id, 120)
+        self.assertEqual('ours', copy.state)
+        self.assertEqual(self.disk_file(lun).read_bytes(),
+                         self.disk_file(copy).read_bytes())
         self.assertEqual([], self.scsi('ZHCP1'))
 
 

@@ -122,11 +122,13 @@ class FakePool:
         self._enter('readmit')
         self.change(lun, state='ours', phase='')
 
-    def rebuild(self, volume_id, operation_id, wwpns, lun, user=None):
+    def rebuild(self, volume_id, operation_id, wwpns, lun, user=None,
+                role='current'):
         self._enter('rebuild')
         return self.change(
             model.Lun(lun), volume_id=volume_id, operation_id=operation_id,
-            state='used' if user else 'ours', scope=self.zhcp.scope)
+            state='used' if user else 'ours', scope=self.zhcp.scope,
+            role=role)
 
     def adopt(self):
         self._enter('adopt')

@@ -128,7 +128,8 @@ class LocalZhcp(fixtures.Fixture):
         self._shell_first()
         for name, text in (('smcli', SMCLI), ('vmcp', VMCP),
                            ('id', 'echo 0\n'), ('chccwdev', IDLE),
-                           ('cio_ignore', IDLE), ('blockdev', IDLE)):
+                           ('cio_ignore', IDLE), ('blockdev', IDLE),
+                           ('sg_persist', IDLE)):
             self.tool(name, text)
         for device in self.devices:
             self.write('cp/' + device, '')

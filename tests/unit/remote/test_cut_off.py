@@ -83,7 +83,8 @@ class CutBase(Base):
         luns = [r for r in self.records('luns') if r['state'] != 'free']
         self.assertEqual(users, {r['volume']: r.get('guest') for r in luns})
         for record in luns:
-            self.assertIn(record['state'], ('ours', 'used', 'wiping'))
+            self.assertIn(record['state'],
+                          ('ours', 'used', 'copying', 'wiping'))
             self.assertIn(self.expected_line(record), self.lines())
         self.assertEqual(len(users), len(self.lines()) - len(
             [text for text in self.lines() if text.startswith('free,')]))
