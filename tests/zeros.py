@@ -55,12 +55,30 @@ def begins_with_scribbles(path):
 
 
 def begins_with(path, other):
-    """Whether a file has all bytes of another one, and zeros behind."""
-    with open(path, 'rb') as file, open(other, 'rb') as wanted:
-        while block := wanted.read(len(_BLOCK)):
-            if file.read(len(block)) != block:
-                return False
-        while block := file.read(len(_BLOCK)):
-            if block != _BLOCK[:len(block)]:
+    """Whether a file has all bytes of another one, and zeros behind.
+
+    What is a hole in both is not read.
+    """
+    with open(path, 'rb', 0) as file, open(other, 'rb', 0) as wanted:
+        here, there = file.fileno(), wanted.fileno()
+        if os.fstat(here).st_size < os.fstat(there).st_size:
+            return False
+        for place in sorted({*_data(here), *_data(there)}):
+            block = os.pread(here, len(_BLOCK), place)
+            if block != os.pread(there, len(_BLOCK), place).ljust(
+                    len(block), b'\0'):
                 return False
     return True
+
+
+def _data(number):
+    """Where blocks begin that are not holes of a file."""
+    place, size = 0, os.fstat(number).st_size
+    while place < size:
+        try:
+            place = os.lseek(number, place, os.SEEK_DATA)
+        except OSError:         # ENXIO: only holes follow
+            return
+        place -= place % len(_BLOCK)
+        yield place
+        place += len(_BLOCK)

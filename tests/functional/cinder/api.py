@@ -253,6 +253,11 @@ class ApiTestCase(base.ManagerTestCase):
         self.client.delete(volume['id'])
         self.client.gone(self.client.volume, volume['id'])
 
+    def status_of(self, call, *args, **kwargs):
+        """The HTTP status of an answer that is an error, and its text."""
+        error = self.assertRaises(client.Refused, call, *args, **kwargs)
+        return error.status, str(error)
+
     def unschedulable(self, volume):
         """A volume comes to nothing: the scheduler finds no back-end."""
         found = self.client.reached(self.client.volume, volume['id'],
@@ -270,7 +275,7 @@ class ApiTestCase(base.ManagerTestCase):
     def assertFree(self):
         """No volume has a LUN of any back-end."""
         for number in range(1, len(self.backends) + 1):
-            self.assertEqual(['free'] * 10, self.statuses(number))
+            self.assertEqual({'free'}, set(self.statuses(number)))
 
 
 class TrustingTestCase(ApiTestCase):

@@ -34,6 +34,7 @@ class Client:
 
     def __init__(self, url, project):
         self._url = '%s/v3/%s' % (url, project)
+        self._project = project
         self._session = requests.Session()
         self._session.trust_env = False         # no proxy to 127.0.0.1
         self._session.headers['X-Auth-Token'] = '%s:%s' % (project, project)
@@ -71,8 +72,9 @@ class Client:
     def volumes(self):
         return self.ask('GET', '/volumes/detail')['volumes']
 
-    def delete(self, volume_id):
-        self.ask('DELETE', '/volumes/' + volume_id)
+    def delete(self, volume_id, **query):
+        """With cascade='true' also its snapshots."""
+        self.ask('DELETE', '/volumes/' + volume_id, **query)
 
     def extend(self, volume_id, size, version=VERSION):
         """An in-use volume needs version 3.42."""
@@ -114,8 +116,16 @@ class Client:
     def snapshot(self, snapshot_id):
         return self.ask('GET', '/snapshots/' + snapshot_id)['snapshot']
 
+    def snapshots(self):
+        return self.ask('GET', '/snapshots')['snapshots']
+
     def delete_snapshot(self, snapshot_id):
         self.ask('DELETE', '/snapshots/' + snapshot_id)
+
+    def reset_snapshot(self, snapshot_id, status):
+        """Set its status in the database and nowhere else."""
+        self._action('/snapshots/' + snapshot_id, 'os-reset_status',
+                     status=status)
 
     # volume types
 
@@ -217,6 +227,13 @@ class Client:
 
     def services(self):
         return self.ask('GET', '/os-services')['services']
+
+    def counted(self):
+        """What the project's quotas count, used or reserved, by name."""
+        found = self.ask('GET', '/os-quota-sets/' + self._project,
+                         usage='true')['quota_set']
+        return {name: count['in_use'] + count['reserved']
+                for name, count in found.items() if name != 'id'}
 
     # the end
 

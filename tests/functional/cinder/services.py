@@ -18,6 +18,7 @@ import sys
 import threading
 from wsgiref import simple_server
 
+from tests.functional.cinder import copying
 from tests.functional.cinder import harness
 from tests.functional.cinder import scenarios
 from tests import waits
@@ -150,6 +151,11 @@ def row(services, volume_id):
     return scenarios._row(services.cinder.volume(volume_id))
 
 
+def rows(services):
+    """Status and provider_id of all volumes and snapshots."""
+    return copying.rows(services.cinder)
+
+
 def drivers(services):
     """The class of each back-end's driver, and whether it was set up."""
     return {name: ['%s.%s' % (type(manager.driver).__module__,
@@ -162,6 +168,32 @@ def connector(services, backend, instance, userid):
     """Hold FCP devices for a guest, as the Nova extension does."""
     driver = services.cinder.managers[backend].driver
     return scenarios.connector_of(driver._backend, instance, userid)[2]
+
+
+def use(services, backend, attachment, userid, node):
+    """Give a guest the LUN that Cinder has told, as nova-compute does."""
+    from zvm_common import fcp
+    info = attachment['connection_info']
+    _devices(services, backend, attachment).attach(fcp.AttachRequest(
+        volume_id=info['zvm_volume_id'], generation=info['zvm_generation'],
+        attachment_id=attachment['id'], instance_uuid=attachment['instance'],
+        userid=userid, node=node,
+        devices=tuple(attachment['connector']['zvm_fcp'])))
+
+
+def unuse(services, backend, attachment):
+    """The guest gives it back; Cinder is not told."""
+    pool = services.cinder.managers[backend].driver._backend.pool
+    volume_id = attachment['connection_info']['zvm_volume_id']
+    _devices(services, backend, attachment).detach(
+        volume_id, pool.look(volume_id).generation, attachment['instance'])
+
+
+def _devices(services, backend, attachment):
+    from zvm_common import fcp
+    found = services.cinder.managers[backend].driver._backend
+    return fcp.Devices(found.zhcp, found.settings.fcp_list,
+                       attachment['connector']['host'])
 
 
 def _answer(services, question):

@@ -3,7 +3,6 @@
 
 from tests.functional.cinder import api
 from tests.functional.cinder import base
-from tests.functional.cinder import client
 from tests import waits
 
 
@@ -91,11 +90,6 @@ class AttachmentTest(api.TrustingTestCase):
                          self.client.volume(volume['id'])['status'])
         return volume, made
 
-    def _status_of(self, call, *args):
-        """The HTTP status of an answer that is an error, and its text."""
-        error = self.assertRaises(client.Refused, call, *args)
-        return error.status, str(error)
-
     def test_a_guests_connector_gets_what_it_needs_to_find_the_lun(self):
         volume, made = self._attached()
         info = made['connection_info']
@@ -104,7 +98,7 @@ class AttachmentTest(api.TrustingTestCase):
             ['fibre_channel', wwpns.split('+'), int(lun[:8], 16)],
             [info['driver_volume_type'], info['target_wwns'],
              info['target_lun']])
-        status, _ = self._status_of(self.client.delete, volume['id'])
+        status, _ = self.status_of(self.client.delete, volume['id'])
         self.assertEqual(400, status)
         self.client.detach(made['id'])
         self.available(volume)
@@ -117,8 +111,8 @@ class AttachmentTest(api.TrustingTestCase):
                    'host': 'cinder1', 'ip': '10.0.0.2', 'multipath': False,
                    'wwpns': ['c05076ffe5000000']}
         made = self.client.attach(volume['id'], base.INSTANCE)
-        status, text = self._status_of(self.client.connect, made['id'],
-                                       generic)
+        status, text = self.status_of(self.client.connect, made['id'],
+                                      generic)
         self.assertEqual(400, status)
         self.assertIn('zvm_zhcp', text)
         self.client.detach(made['id'])
@@ -127,8 +121,8 @@ class AttachmentTest(api.TrustingTestCase):
     def test_a_volume_in_use_is_not_extended_and_stays_as_it_is(self):
         volume, _ = self._attached()
         provider_id = self.provider_id(volume)
-        status, _ = self._status_of(self.client.extend, volume['id'], 2,
-                                    '3.41')
+        status, _ = self.status_of(self.client.extend, volume['id'], 2,
+                                   '3.41')
         self.assertEqual(400, status)
         # since 3.42 the scheduler decides, and tells the user so
         self.client.extend(volume['id'], 2)
