@@ -84,7 +84,7 @@ claim_again() {
         preparing | copying)
             settle || :
             r_jobfcp=$1
-            job_runs || [ -n "$r_why" ] || start_job
+            job_runs || [ -n "$r_why" ] || { save_lun && start_job; }
             ;;
         *) refuse busy "$(row)" ;;
     esac

@@ -216,6 +216,8 @@ verb_adopt() {
         sed -E 's/^lun=([0-9a-f]*) wwpns=([^ ]*) .* owner=([^ ]*) .*/\1,\2,\3/')
     do
         lost_owner=${k##*,} lost_place=${k%,*}
+        # an edit from before that volume had another LUN
+        find_record "$(unstamp "$lost_owner")" && continue
         load_lun "$(lun_file "${lost_place#*,}" "${lost_place%%,*}")"
         r_wwpns=${lost_place#*,} r_lun=${lost_place%%,*} r_pool=$1 r_scope=$2
         r_volume=$(unstamp "$lost_owner") r_gen=$(date +%s) r_clean=no

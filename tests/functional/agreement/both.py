@@ -136,8 +136,10 @@ class Both:
         return found, word
 
     def _taken(self):
+        """Of others; not what only looks so since an edit from before."""
         return {ledger.path_of(line) for _, line in self.pools.lines()
-                if model.columns(line)['status'] != 'free'}
+                if model.columns(line)['status'] != 'free'
+                and not self.ledger.is_from_before(line)}
 
     def copy(self, volume, source, role='current', moves='', pool='zpool1',
              operation=None, most=30, late=0):

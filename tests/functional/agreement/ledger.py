@@ -152,8 +152,7 @@ class Ledger:
             state, drift = record.state, _drift(record, cells)
         elif cells['status'] == 'free':
             state, drift = 'free', ''
-        elif (record.freed and cells['status'] == 'reserved'
-              and cells['owner'] == stamp(record.freed)):
+        elif self.is_from_before(line):
             state, drift = 'free', 'reserved'
         elif re.fullmatch('[0-9a-f]{2}(_[0-9a-f]{2}){15}', cells['owner']):
             state, drift = 'lost', ''
@@ -162,6 +161,14 @@ class Ledger:
         return Seen(pool, wwpns, lun, state, record.volume,
                     record.generation, drift, record.clean,
                     lun in twice, size_of(cells['size']), *_ways(record))
+
+    def is_from_before(self, line):
+        """The line of a LUN as it was before our program freed it."""
+        cells = model.columns(line)
+        record = self.records.get(key_of(*path_of(line)))
+        return bool(record and record.freed
+                    and (cells['status'], cells['owner'])
+                    == ('reserved', stamp(record.freed)))
 
     def _told(self, record):
         """What an answer says of a volume's LUN."""

@@ -14,7 +14,9 @@ from tests.unit.remote.base import new
 from tests.unit.remote import test_cut_off
 from tests.unit.remote.test_cut_off import LEDGER
 from zvm_common import exceptions
+from zvm_common import model
 from zvm_common.pool import claims
+from zvm_common.pool import Pool
 
 # Here it is noted that a job begins, for which record
 NOTED = 'shift 4; echo "${1##*/} $2" >>"$ZVM_ROOT/begun"\n'
@@ -217,6 +219,13 @@ class CopyingTest(CopyBase):
         self.pool.release(lun.volume_id, lun.generation)
         self.ended(self.pool.look(lun.volume_id))
         self.assert_agreed({self.source.volume_id: None})
+
+    def test_a_repeated_claim_brings_its_zhcp_devices(self):
+        self.pool = Pool(self.node.zhcp, 'zpool1',
+                         model.DeviceRanges.parse('3B0E'))
+        self.copy(self.source, 'target', self.source, self.target.volume_id,
+                  self.target.operation_id)
+        self.assertEqual('3B0E', self.record_of(self.target)['jobfcp'])
 
     def test_one_whose_job_died_as_it_was_cancelled_leaves_its_source(self):
         record = self.record_of(self.target)

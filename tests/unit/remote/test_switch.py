@@ -384,6 +384,16 @@ class LateTest(SwitchBase):
         with self.nothing_changes():
             self.assertRaises(exceptions.VolumeUnknown, self.switch)
 
+    def test_an_edit_from_before_is_not_adopted(self):
+        self.ended(self.pool.look(self.target.volume_id))
+        # the volume on its old LUN
+        self.node.pool('zpool1', *self._lines[:1], *self.lines()[1:])
+        self.assertEqual('lost', self.pool.view().luns[0].state)
+        with self.nothing_changes():
+            self.assertEqual(0, self.pool.adopt())
+        self.assertEqual(self.now.lun, self.pool.look(
+            self.volume.volume_id).lun)
+
     def test_a_late_claim_of_its_copy_comes_to_nothing(self):
         operation = self.target.operation_id
         with self.nothing_changes():
