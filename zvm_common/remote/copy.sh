@@ -139,10 +139,10 @@ compare() {
             progress $((length_of_all + at))
         done
     else
-        samples 0 "$length_of_all" is_same || differs $at
+        samples 0 "$length_of_all" is_same || differs "$at"
     fi
     [ "$bytes" -eq "$length_of_all" ] ||
-        samples "$length_of_all" "$bytes" is_zero || differs $at
+        samples "$length_of_all" "$bytes" is_zero || differs "$at"
 }
 
 differs() { echo "the copy does not read as its source at byte $1"; exit 2; }

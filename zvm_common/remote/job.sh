@@ -148,16 +148,29 @@ pool says $listed"
 }
 
 # What a guest has reserved or registered on the disk is not the next one's.
-# Anybody may register; who has registered may clear all
+# Anybody may register; who has registered may clear all.  A disk that does not
+# know the command (status 9) has nothing of the kind
 RESERVATION_KEY=0x7a766d2d766f6c00
 clear_reservations() {
-    keys=$(sg_persist -i -k "$ROOT/dev/$disk") ||
-        fail "the disk does not tell its persistent reservations"
+    keys=$(persist -i -k)
+    case $? in
+        0) ;;
+        9) return 0 ;;
+        *) fail "the disk does not tell its persistent reservations" ;;
+    esac
     case $keys in *'NO registered'*) return 0 ;; esac
-    sg_persist -o -I -S $RESERVATION_KEY "$ROOT/dev/$disk" >/dev/null 2>&1 &&
-        sg_persist -o -C -K $RESERVATION_KEY "$ROOT/dev/$disk" \
-            >/dev/null 2>&1 ||
+    persist -o -I -S $RESERVATION_KEY >/dev/null &&
+        persist -o -C -K $RESERVATION_KEY >/dev/null ||
         fail "persistent reservations of the disk cannot be cleared"
+}
+
+persist() { # a unit attention (status 6) is told once, to whoever asks first
+    for try in 1 2 3; do
+        sg_persist "$@" "$ROOT/dev/$disk" 2>/dev/null
+        persist_rc=$?
+        [ $persist_rc -eq 6 ] || break
+    done
+    return "$persist_rc"
 }
 
 # A path of one of the zHCP's own FCP devices; nothing of it is persistent

@@ -186,6 +186,15 @@ PATH=${PATH#*:} exec sg_persist "$@"
         self.assertIn('cannot be cleared', str(error))
         self.assertTrue(zeros.is_scribbled(self.disk_file(lun)))
 
+    def test_a_disk_that_knows_no_reservations_is_wiped(self):
+        for said in ('exit 9', """\
+[ -e "$ZVM_ROOT/tmp/told" ] || { : >"$ZVM_ROOT/tmp/told"; exit 6; }
+PATH=${PATH#*:} exec sg_persist "$@"
+"""):
+            lun = self.trusted()
+            self.zhcp_tool('sg_persist', said + '\n')
+            self.assertIsNone(self.delete(lun))
+
     def test_a_zhcp_that_would_take_the_disk_does_not_get_it(self):
         lun = self.trusted()
         zeros.scribble(self.disk_file(lun))
