@@ -305,6 +305,7 @@ class Both:
             path = ledger.path_of(line)
             there.add(path[1])
             if (ledger.key_of(*path) not in ours
-                    and model.columns(line)['status'] != 'free'):
+                    and model.columns(line)['status'] != 'free'
+                    and not self.ledger.is_from_before(line)):
                 self._touched.add(path[1])
         self._touched |= set(stage.LUNS) - there

@@ -127,12 +127,14 @@ class Stage:
             self._tool('blockdev', BLOCKDEV)
             self._tool('blkdiscard', BLKDISCARD)
             self._tool('dd', DD)
-            self._files = {
-                disk['lun']: disk['path'] for disk in
-                self.simulator.state()['lpars']['host1']['disks']
-                if disk['lun'] in DISKS}
+            self._files = self._disk_files()
             self.pool('zpool1').view()
             self._stack = stack.pop_all()
+
+    def _disk_files(self):
+        disks = self.simulator.state()['lpars']['host1']['disks']
+        return {disk['lun']: disk['path'] for disk in disks
+                if disk['lun'] in DISKS}
 
     def _tool(self, name, text):
         path = self.root / 'usr/sbin' / name
