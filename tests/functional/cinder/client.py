@@ -76,6 +76,10 @@ class Client:
         """With cascade='true' also its snapshots."""
         self.ask('DELETE', '/volumes/' + volume_id, **query)
 
+    def force_delete(self, path, resource_id):
+        """Whatever its status is; path is /volumes or /snapshots."""
+        self._action('%s/%s' % (path, resource_id), 'os-force_delete')
+
     def extend(self, volume_id, size, version=VERSION):
         """An in-use volume needs version 3.42."""
         self._action('/volumes/' + volume_id, 'os-extend', version,

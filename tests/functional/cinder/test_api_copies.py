@@ -4,15 +4,11 @@
 Data are compared byte for byte on the simulated disks.
 """
 
-import os
 import pathlib
-import tempfile
 
-from tests.functional.cinder import api
 from tests.functional.cinder import base
-from tests.functional.cinder import harness
+from tests.functional.cinder import copies
 from tests import waits
-from tests import worlds
 from tests import zeros
 
 # A dd of the zHCP that stands before the node's own: it writes to no disk
@@ -25,113 +21,9 @@ case $* in
 esac
 exec "$ZVM_ROOT/usr/bin/dd" "$@"
 """
-PLACE = 2 ** 20
 
 
-def _write(path, text):
-    with open(path, 'r+b') as disk:
-        disk.seek(PLACE)
-        disk.write(text.encode())
-
-
-class CopiesTestCase(api.TrustingTestCase):
-    """Three LUNs of 1 GiB, and ten of 2 GiB."""
-
-    backends = {'zvmssio1': harness.section(
-        1, zvm_trust_free_luns=True, zvm_copy_verify='sampled')}
-
-    def world(self):
-        world = worlds.small()
-        pools = world['lpars']['host1']['pools']
-        one, two = pools['zpool1']
-        pools['zpool1'] = [dict(one, count=3), dict(two, count=10)]
-        return world
-
-    def setUp(self):
-        super().setUp()
-        self.pictures = tempfile.TemporaryDirectory()
-        self.addCleanup(self.pictures.cleanup)
-
-    # what is made
-
-    def filled(self):
-        """A volume with data, and a picture of them."""
-        volume = self.created()
-        disk, size = self.disk(self.provider_id(volume))
-        path = pathlib.Path(self.pictures.name, volume['id'])
-        path.touch()
-        os.truncate(path, size)
-        for each in path, disk:
-            zeros.scribble(each)
-            _write(each, volume['id'])
-        return volume
-
-    def change(self, volume):
-        """Its guest writes once more, and the picture is as it was."""
-        _write(self.disk_of(volume), 'written later')
-
-    def snapshot(self, volume):
-        made = self.client.create_snapshot(volume['id'])
-        return self.client.reached(self.client.snapshot, made['id'],
-                                   'available')
-
-    def all_available(self, orders):
-        """Volumes that are made at the same time."""
-        return [self.available(each) for each in
-                [self.client.create(**order) for order in orders]]
-
-    def failed(self, show, made, told, status='error'):
-        """Wait until something is in error, and its user is told why."""
-        self.client.reached(show, made['id'], status)
-        self.assertEqual([told], self.client.messages(made['id']))
-
-    # what is there
-
-    def provider_id(self, made):
-        """The LUN of a volume or snapshot, as Cinder's database has it."""
-        return self.cloud.ask('rows')[made['id']][1]
-
-    def disk_of(self, made):
-        return self.disk(self.provider_id(made))[0]
-
-    def size_of(self, made):
-        """GiB of its disk."""
-        return self.disk(self.provider_id(made))[1] / 2 ** 30
-
-    def has_picture(self, made, volume):
-        """All bytes that a volume had when it was filled, and then zeros."""
-        return zeros.begins_with(
-            self.disk_of(made),
-            pathlib.Path(self.pictures.name, volume['id']))
-
-    def assertPicture(self, made, volume):
-        self.assertTrue(self.has_picture(made, volume), made)
-
-    def assertCounted(self, volumes, snapshots, gigabytes):
-        counted = self.client.counted()
-        for kind in '', '_zvmssio1':
-            self.assertEqual(
-                [volumes, snapshots, gigabytes],
-                [counted[name + kind] for name in (
-                    'volumes', 'snapshots', 'gigabytes')])
-
-    # the end
-
-    def snapshot_deleted(self, snapshot):
-        self.client.delete_snapshot(snapshot['id'])
-        self.client.gone(self.client.snapshot, snapshot['id'])
-
-    def all_gone(self):
-        """Nothing is counted, and no LUN has a byte of anybody."""
-        self.client.clear(self.backends)
-        self.assertCounted(0, 0, 0)
-        # also what was wiped while nobody waited
-        waits.until(lambda: set(self.statuses()) == {'free'}, 60, 0.1)
-        for disk in self.simulator.state()['lpars']['host1']['disks']:
-            self.assertTrue(zeros.is_zero(disk['path']), disk)
-
-
-class ContentsTest(CopiesTestCase):
+class ContentsTest(copies.CopiesTestCase):
 
     def test_copies_have_what_their_source_had_at_that_time(self):
         volume = self.filled()
@@ -153,7 +45,7 @@ class ContentsTest(CopiesTestCase):
         self.all_gone()
 
 
-class OrdersTest(CopiesTestCase):
+class OrdersTest(copies.CopiesTestCase):
     """Deletes of a volume, its snapshot, and a copy of each."""
 
     # With "cascade" the snapshot goes with its volume.
@@ -208,7 +100,7 @@ class OrdersTest(CopiesTestCase):
         self.all_gone()
 
 
-class ExtendTest(CopiesTestCase):
+class ExtendTest(copies.CopiesTestCase):
 
     def test_beyond_its_lun_a_volume_moves_with_its_data(self):
         volume = self.filled()
@@ -252,7 +144,7 @@ class ExtendTest(CopiesTestCase):
         self.all_gone()
 
 
-class RevertTest(CopiesTestCase):
+class RevertTest(copies.CopiesTestCase):
 
     def test_a_volume_has_the_data_of_its_snapshot_again(self):
         volume = self.filled()
@@ -270,7 +162,7 @@ class RevertTest(CopiesTestCase):
         self.all_gone()
 
 
-class AttachedTest(CopiesTestCase):
+class AttachedTest(copies.CopiesTestCase):
     """A guest has the volume, which has a snapshot from before."""
 
     WORDS = 'is attached to guest LNX00001'
@@ -280,8 +172,7 @@ class AttachedTest(CopiesTestCase):
         self.volume = self.filled()
         self.clean = self.snapshot(self.volume)
         self.lun = self.provider_id(self.volume)
-        connector = self.cloud.ask('connector', backend='zvmssio1',
-                                   instance=base.INSTANCE, userid='LNX00001')
+        connector = self.connector()
         made = self.client.attach(self.volume['id'], base.INSTANCE)
         self.attachment = dict(self.client.connect(made['id'], connector),
                                connector=connector)
@@ -289,13 +180,12 @@ class AttachedTest(CopiesTestCase):
                        node='guest1', attachment=self.attachment)
         self.client.complete(made['id'])
 
-    def assertUntouched(self):
+    def assertUntouched(self, status='in-use'):
         """The guest's LUN is as it was."""
-        self.assertEqual('in-use',
-                         self.client.volume(self.volume['id'])['status'])
-        self.assertEqual(['used', self.lun],
-                         [self.line_of(self.lun)[0],
-                          self.provider_id(self.volume)])
+        self.assertEqual(
+            [status, 'used', self.lun],
+            [self.client.volume(self.volume['id'])['status'],
+             self.line_of(self.lun)[0], self.provider_id(self.volume)])
         self.assertPicture(self.volume, self.volume)
 
     def _no_snapshot(self):
@@ -336,14 +226,35 @@ class AttachedTest(CopiesTestCase):
             self.assertUntouched()
         child = self.created(snapshot_id=self.clean['id'])
         self.assertPicture(child, self.volume)
+        self._detach()
+
+    def _detach(self):
         self.cloud.ask('unuse', backend='zvmssio1',
                        attachment=self.attachment)
         self.client.detach(self.attachment['id'])
         self.available(self.volume)
         self.all_gone()
 
+    def test_a_volume_that_only_cinder_believes_free_is_left_alone(self):
+        for call, argument, status in (
+                (self.client.revert, self.clean['id'], 'error'),
+                (self.client.extend, 2, 'error_extending')):
+            # which forgets the attachment
+            self.client.reset(self.volume['id'], status='available',
+                              attach_status='detached')
+            said = self.log().count(self.WORDS)
+            call(self.volume['id'], argument)
+            self.client.reached(self.client.volume, self.volume['id'],
+                                status)
+            self.assertGreater(self.log().count(self.WORDS), said)
+            self.assertUntouched(status)
+        self.assertCounted(1, 1, 2)
+        self.cloud.ask('unuse', backend='zvmssio1',
+                       attachment=self.attachment)
+        self.all_gone()
 
-class MeanwhileTest(CopiesTestCase):
+
+class MeanwhileTest(copies.CopiesTestCase):
     """While a LUN is being read for a copy."""
 
     def setUp(self):
@@ -365,15 +276,16 @@ class MeanwhileTest(CopiesTestCase):
         (self.root / 'tmp/open').touch()
 
     def test_a_volume_is_attached_when_its_snapshot_is_made(self):
-        connector = self.cloud.ask('connector', backend='zvmssio1',
-                                   instance=base.INSTANCE, userid='LNX00001')
+        connector = self.connector()
         snapshot = self.client.create_snapshot(self.volume['id'])
         self.at_work()
         made = self.client.attach(self.volume['id'], base.INSTANCE)
         status, text = self.status_of(self.client.connect, made['id'],
                                       connector)
         self.assertEqual(500, status)
-        self.assertIn('is being copied to ' + snapshot['id'], self.log())
+        for told in text, self.log():
+            self.assertIn('is being copied to %s. Attach the volume when that '
+                          'is done.' % snapshot['id'], told)
         self.assertEqual('creating', self.client.snapshot(
             snapshot['id'])['status'])
         self.open_gate()
@@ -396,8 +308,23 @@ class MeanwhileTest(CopiesTestCase):
         self.assertPicture(made, self.volume)
         self.all_gone()
 
+    def test_copies_that_are_force_deleted_meanwhile_leave_nothing(self):
+        clone = self.client.create(source_volid=self.volume['id'])
+        snapshot = self.client.create_snapshot(self.volume['id'])
+        self.at_work()
+        waits.until(lambda: self.statuses().count('reserved') == 3, 60, 0.1)
+        self.client.force_delete('/volumes', clone['id'])
+        self.client.force_delete('/snapshots', snapshot['id'])
+        self.open_gate()
+        self.client.gone(self.client.volume, clone['id'])
+        self.client.gone(self.client.snapshot, snapshot['id'])
+        waits.until(lambda: self.statuses().count('free') == 12, 60, 0.1)
+        self.assertCounted(1, 0, 1)
+        self.assertPicture(self.volume, self.volume)
+        self.all_gone()
 
-class DownTest(CopiesTestCase):
+
+class DownTest(copies.CopiesTestCase):
     """The zHCP of the back-end cannot be reached."""
 
     def setUp(self):
