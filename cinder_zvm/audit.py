@@ -6,6 +6,7 @@ on a host of cinder-volume, with its configuration.
 """
 
 import argparse
+import collections
 import dataclasses
 import json
 import sys
@@ -81,6 +82,11 @@ def _here(known):
     return [each for each in unique.values() if each.has_lun]
 
 
+def place_of(provider_id):
+    """WWPNs and LUN that a provider_id names."""
+    return provider_id.partition(':')[2]
+
+
 def lun_of(provider_id):
     """The LUN that a provider_id names."""
     return provider_id.rpartition(':')[2]
@@ -94,13 +100,21 @@ def rebuild(pool, settings, known):
     """
     shown = {lun.volume_id for lun in pool.view().luns}
     made, failed = [], []
+    places = collections.Counter(place_of(each.provider_id)
+                                 for each in _here(known))
     for each in _here(known):
         if each.volume_id in shown or pool.look(each.volume_id):
             continue
         try:
             operation, wwpns, lun = each.provider_id.split(':')
+            user = _user(each.volume, settings)
+            if user and places[place_of(each.provider_id)] > 1:
+                raise ValueError(
+                    'Cinder has another volume on LUN %s too, and its line '
+                    'does not say whose it is. Set the provider_id of the '
+                    'wrong one in its database' % lun)
             pool.rebuild(each.volume_id, operation, wwpns.split('+'), lun,
-                         _user(each.volume, settings),
+                         user,
                          role='current' if each.volume else 'snapshot')
         except (exceptions.ZvmError, ValueError) as err:
             failed.append('Volume %s: %s' % (each.volume_id, err))

@@ -26,7 +26,8 @@ class Known:
 
     ``volume_id`` is its name_id, or the snapshot's id, by which the ledger
     knows it, ``here`` says whether it is on this back-end, ``provider_id`` is
-    ours or ''. ``volume`` is the row of the volume, None for a snapshot.
+    ours or ''. ``volume`` is the row of the volume, None for a snapshot, and
+    ``row`` that of either.
     """
 
     volume_id: str
@@ -35,12 +36,18 @@ class Known:
     provider_id: str
     volume: object = dataclasses.field(default=None, repr=False,
                                        compare=False)
+    row: object = dataclasses.field(default=None, repr=False, compare=False)
 
     @property
     def made(self):
         """Its create is over, and saved."""
         return self.here and bool(self.provider_id) and (
             self.status != 'creating')
+
+    def save_provider_id(self, provider_id):
+        """Say in Cinder's database where it is."""
+        self.row.provider_id = provider_id
+        self.row.save()
 
     @property
     def has_lun(self):
@@ -69,13 +76,15 @@ class Records:
         found, here = {}, {}
         for volume in _rows('VolumeList'):
             known = Known(volume.name_id, self._is_here(volume),
-                          volume.status, volume.provider_id or '', volume)
+                          volume.status, volume.provider_id or '', volume,
+                          volume)
             found.setdefault(volume.id, known)
             found[volume.name_id] = known
             here[volume.id] = known.here
         for each in _rows('SnapshotList'):
             found[each.id] = Known(each.id, here.get(each.volume_id, False),
-                                   each.status, each.provider_id or '')
+                                   each.status, each.provider_id or '',
+                                   row=each)
         return found
 
     def _is_here(self, volume):

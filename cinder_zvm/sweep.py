@@ -13,6 +13,8 @@ What the sweep does with a LUN of this back-end:
 Cinder              ledger                  what is done
 ==================  ======================  =================================
 has it here         a create under way      it is finished
+has it on another   the volume's            the provider_id is corrected
+LUN
 has it here         set aside as unknown    it is the volume's again
 elsewhere or not    a create under way      undone when its lease is over
 not                 the volume's            set aside: its data stay
@@ -30,6 +32,8 @@ import time
 from oslo_log import log as logging
 
 from zvm_common import exceptions
+
+from cinder_zvm import volumeop
 
 LOG = logging.getLogger(__name__)
 
@@ -49,12 +53,14 @@ STOPPED = 'lost'
 class Report:
     """What one sweep found; volume ids, or LUNs where it says so.
 
+    ``moved`` are volumes of which Cinder did not know where they are,
     ``waiting`` are creates that may be undone later, ``unknown`` volumes that
     guests use and Cinder does not know, ``lost`` those that the ledger should
     have, ``drift`` LUNs whose line differs and could not be mended.
     """
 
     confirmed: list = dataclasses.field(default_factory=list)
+    moved: list = dataclasses.field(default_factory=list)
     undone: list = dataclasses.field(default_factory=list)
     waiting: list = dataclasses.field(default_factory=list)
     set_aside: list = dataclasses.field(default_factory=list)
@@ -147,6 +153,10 @@ class Sweeper:
         if known is not None and known.here:
             if lun.phase == 'create' and known.made:
                 report.confirmed.append(lun.volume_id)
+            elif known.made and lun.state in ('ours', 'used') and (
+                    known.provider_id != volumeop.provider_id(lun)):
+                known.save_provider_id(volumeop.provider_id(lun))
+                report.moved.append(lun.volume_id)
             elif lun.state == 'quarantined' and lun.phase == 'unknown':
                 self._do(self._pool.readmit, lun, report, report.readmitted)
         elif lun.phase == 'create' and lun.state in (

@@ -324,10 +324,31 @@ class VolumeOperations:
             raise
 
     def _switch(self, target, volume_id):
+        """The volume's LUN is the target now, through outages and clones.
+
+        A repeated switch answers what is so; one whose old LUN is wiped and
+        free already is refused, and has been done.
+        """
         end = time.monotonic() + self.job_timeout
+        for left in reversed(range(_OUTAGES)):
+            try:
+                return self._when_not_read(target.volume_id, volume_id, end)
+            except exceptions.ZvmError as err:
+                passing = isinstance(err, (exceptions.TryLater,
+                                           exceptions.OutcomeUnknown))
+                if not (passing and left and time.monotonic() < end):
+                    found = self._is_moved(target, volume_id)
+                    if found is None:
+                        raise
+                    return found
+                LOG.warning('Volume %(volume)s is about to move: %(error)s',
+                            {'volume': volume_id, 'error': err})
+                time.sleep(_PAUSE)
+
+    def _when_not_read(self, move_id, volume_id, end):
         while True:
             try:
-                return self.pool.switch(target.volume_id, volume_id)
+                return self.pool.switch(move_id, volume_id)
             except exceptions.LunBusy as err:
                 # a clone that began meanwhile reads the old LUN
                 if not err.fields.get('readers') or time.monotonic() >= end:
@@ -335,11 +356,21 @@ class VolumeOperations:
                 LOG.info('Volume %(volume)s: %(error)s',
                          {'volume': volume_id, 'error': err})
                 time.sleep(_PAUSE)
-            except exceptions.OutcomeUnknown:
-                found = self.find(volume_id)
-                if found.lun != target.lun:
-                    raise
-                return found
+
+    def _is_moved(self, target, volume_id):
+        """LunState of the volume if it has the target's LUN, or None.
+
+        Failing to find out must not hide the first error.
+        """
+        try:
+            found = self.pool.look(volume_id)
+        except exceptions.ZvmError as err:
+            LOG.error('Whether volume %(volume)s has moved is not known: '
+                      '%(error)s', {'volume': volume_id, 'error': err})
+            return None
+        if found and (found.wwpns, found.lun) == (target.wwpns, target.lun):
+            return found
+        return None
 
 
 def _gib(capacity):

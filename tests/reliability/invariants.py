@@ -172,8 +172,8 @@ def attachments_work(view):
 
 
 SAFETY = (records_are_whole, one_volume_on_a_lun, volumes_have_their_luns,
-          snapshots_have_their_luns, data_is_there, clean_luns_are_zero, devices_belong, paths_belong,
-          attachments_work)
+          snapshots_have_their_luns, data_is_there, clean_luns_are_zero,
+          devices_belong, paths_belong, attachments_work)
 
 
 # settled

@@ -102,8 +102,8 @@ class Demo:
         lun = _lun(volume)
         check(self.world.same(1, _lun(self.volumes[1]), lun),
               'LUN %s is no copy', lun)
-        return '%s is LUN %s, with every byte of volume 1' % (volume['id'],
-                                                             lun)
+        return '%s is LUN %s, with every byte of volume 1' % (
+            volume['id'], lun)
 
     def detach(self, number):
         guest, volume = self.guests[number], self.volumes[1]

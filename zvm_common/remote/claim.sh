@@ -218,6 +218,7 @@ give_up() { # give_up ZHCP-DEVICES
     case $r_state in
         preparing | copying)
             if job_runs; then
+                ! job_waits || r_source=''
                 r_before=$r_state r_state=wiping r_why=''
                 save_lun
                 settle || :
@@ -269,8 +270,10 @@ free_again() {
 }
 
 forget_owner() {
-    # a foreign writer may bring this volume's line back
+    # a foreign writer may bring this volume's line back, or that of the volume
+    # which has moved
     r_freed=$r_volume
+    [ "$r_role" != old ] || r_freed="$r_volume;$r_moves"
     r_volume='' r_state=free r_op='' r_before='' r_guest='' r_node=''
     r_instance='' r_attachment='' r_host='' r_fcp='' r_phase='' r_scope=''
     r_lease='' r_boot='' r_role='' r_source='' r_sgen='' r_moves='' r_mgen=''

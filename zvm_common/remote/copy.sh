@@ -59,33 +59,60 @@ copy() {
         fail "the ledger has no volume $r_source any more"
     [ "$o_state" = ours ] && [ "$o_gen" = "$r_sgen" ] ||
         fail "volume $r_source is $o_state and not what was to be copied"
-    origin=$JOBS/$o_lun-${o_wwpns%%;*}.read
-    # several copies may read one source: the last one takes its paths away
-    exec 5>>"$origin" && flock -s 5 || fail "cannot lock $origin"
+    hold_origin
     ( copy_origin )
     copy_rc=$?
     flock -u 5
     flock -x -n 5 || return $copy_rc
-    leave_origin || fail "the source does not leave the zHCP"
+    leave_origin "$o_wwpns" "$o_lun" && : >"$origin" ||
+        fail "the source does not leave the zHCP"
     return $copy_rc
 }
 
-leave_origin() {
+# Several copies may read one source: the first one finds no path of before,
+# the last one takes its paths away
+hold_origin() {
+    origin=$JOBS/$o_lun-${o_wwpns%%;*}.read
+    touch "$origin" || fail "cannot write $origin"
+    exec 5<>"$origin"
+    ! flock -x -n 5 || leave_origin "$o_wwpns" "$o_lun" ||
+        fail "an old path to the source does not leave the zHCP"
+    flock -s 5
+    printf '%s' "$o_wwpns" >"$origin"
+}
+
+leave_origin() { # leave_origin WWPNS LUN
     for dev in $(each "$r_jobfcp"); do
-        for w in $(each "$o_wwpns"); do
-            path_down "$dev:$w:$o_lun" || return 1
+        for w in $(each "$1"); do
+            path_leave "$dev:$w:$2" || return 1
         done
     done
 }
 
+# Paths to sources that killed copies have left.  The file has the WWPNs as
+# long as there may be some
+leave_left() {
+    for left_file in "$JOBS"/*.read; do
+        [ -s "$left_file" ] || continue
+        left_lun=${left_file##*/}
+        # shellcheck disable=SC2094 # it is locked meanwhile
+        (
+            flock -x -n 3 || exit 0
+            leave_origin "$(cat "$left_file")" "${left_lun%%-*}" &&
+                : >"$left_file"
+        ) 3<"$left_file"
+    done
+}
+
 copy_origin() {
-    reach "$o_wwpns" "$o_lun" || fail "no path from the zHCP's FCP devices \
+    reach "$o_wwpns" "$o_lun" shared || fail "no path from the zHCP's FCP devices \
 $r_jobfcp to the source $o_wwpns $o_lun: are they online, zoned, and the LUN \
 masked to them? $tried"
     from_disk=$disk
     user=$(taken_by "$disk") && fail "$disk is in use on the zHCP: $user"
     identify "$o_wwpns" "$o_lun" "$o_wwid"
     blockdev --setro "$ROOT/dev/$disk" || fail "$disk stays writable"
+    [ -r "$ROOT/dev/$disk" ] || fail "$disk is gone"
     exec 4<"$ROOT/dev/$disk" && flock -s -w 10 4 ||
         fail "somebody on the zHCP has locked $disk"
     length_of_all=$bytes from_wwid=$wwid
@@ -127,7 +154,8 @@ go_on() {
 }
 
 # The copy is read back from the disk and compared with its source.  A disk
-# that does not give back what was written is for nobody: status 2
+# that does not give back what was written is for nobody
+DIFFERS=77 # no shell ends so by itself
 compare() {
     if [ "$r_verify" = all ]; then
         at=0
@@ -145,18 +173,21 @@ compare() {
         samples "$length_of_all" "$bytes" is_zero || differs "$at"
 }
 
-differs() { echo "the copy does not read as its source at byte $1"; exit 2; }
+differs() { echo "the copy does not read as its source at byte $1"; exit $DIFFERS; }
 
 is_same() { # is_same AT LENGTH: bytes
-    cmp -s -i "$1" -n "$2" "$ROOT/dev/$from_disk" "$ROOT/dev/$disk"
+    reads_as "$1" "$2" "$ROOT/dev/$from_disk" "$ROOT/dev/$disk"
 }
 
 # A copy that failed stays its volume's and is good for nothing but a wipe
 end_copy() { # end_copy STATUS WHY
-    if [ "$1" = 2 ]; then
+    if [ "$1" = $DIFFERS ]; then
         quarantine "$2"
         return
     fi
+    # a copy of what somebody else wrote to is of no moment at all
+    [ "$1" != 0 ] || ! ( source_was_used ) >/dev/null ||
+        set -- 1 "somebody else uses the source: see its line"
     if [ "$1" = 0 ]; then
         r_state=ours r_sgen='' r_limit='' r_verify='' r_zero=''
     else
@@ -168,6 +199,8 @@ end_copy() { # end_copy STATUS WHY
     save_lun
     settle || :
 }
+
+source_was_used() { find_record "$r_source" && foreign_user; }
 
 # --- a copy that takes the place of its volume's LUN
 
@@ -199,6 +232,9 @@ begin_switch() { # begin_switch VOLUME ZHCP-DEVICES
     [ "$r_gen" = "$switch_gen" ] || refuse stale "$(row)"
     [ "$r_state" = ours ] || refuse busy "$(row)"
     foreign_user && refuse busy "$(row) text=$(text "$foreign")"
+    # who has to wait for another copy is still there
+    [ -z "$(readers "$1")" ] ||
+        ( load_lun "$new_file" && lease_lun && save_lun )
     not_read
     load_lun "$new_file"
     foreign_user && refuse busy "$(row) text=$(text "$foreign")"

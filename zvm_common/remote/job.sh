@@ -12,12 +12,13 @@ job_is_free() { # job_is_free KEY [SECONDS TO WAIT]
     ( flock -w "${2:-0}" 7 ) 7>>"$JOBS/$1"
 }
 job_runs() { ! job_is_free "$(job_key)"; }
+job_waits() { [ ! -e "$JOBS/$(job_key).run" ]; } # one that runs, for its turn
 
 start_job() { # for r_..., under the ledger's lock
     exec 7>>"$JOBS/$(job_key)"
     # who waits for the end of a job has its lock for a moment
     flock -w 5 7 || refuse busy "$(row) text=$(text "a job runs")"
-    rm -f "$JOBS/$(job_key).done"
+    rm -f "$JOBS/$(job_key).done" "$JOBS/$(job_key).run"
     setsid sh "$0" "$OP" job "$(lun_file "$r_wwpns" "$r_lun")" "$r_gen" \
         </dev/null >/dev/null 2>&1 3>&- 4>&- 5>&- 6>&- 8>&- 9>&- &
     exec 7>&-
@@ -52,9 +53,12 @@ verb_job() {
             copying) work=copy ;;
             *) exit 0 ;;
         esac
-        close_ledger
+        # a copy that was cancelled while it waited reads nothing
+        [ $work = copy ] || [ -z "$r_source" ] || { r_source='' && save_lun; }
         printf 'generation=%s\nboot=%s\npid=%s\nbegan=%s\n' \
             "$2" "$(boot_id)" $$ "$job_began" >"$JOBS/$(job_key).run"
+        close_ledger
+        leave_left
         why=$("$work" 2>/dev/null)
         work_rc=$?
         # one that was killed says nothing
@@ -111,7 +115,10 @@ with_disk() { # with_disk WWPNS LUN COMMAND...: disk, path
     reach "$with_wwpns" "$with_lun" || fail "no path from the zHCP's FCP \
 devices $r_jobfcp to $with_wwpns $with_lun: are they online, zoned, and the \
 LUN masked to them? $tried"
-    user=$(taken_by "$disk") && fail "$disk is in use on the zHCP: $user"
+    user=$(taken_by "$disk") && {
+        path_leave "$path"
+        fail "$disk is in use on the zHCP: $user"
+    }
     ( "$@" )
     with_rc=$?
     path_down "$path" || fail "the LUN does not leave the zHCP"
@@ -121,6 +128,8 @@ LUN masked to them? $tried"
 # Nobody else on this machine, udev's probes among them, opens it while it is
 # written: that is what a lock on a block device means to them
 lock_target() {
+    # where exec fails the shell ends, and no message comes
+    [ -r "$ROOT/dev/$disk" ] || fail "$disk is gone"
     exec 8<"$ROOT/dev/$disk" && flock -w 10 8 ||
         fail "somebody on the zHCP has locked $disk"
 }
@@ -149,13 +158,13 @@ pool says $listed"
 
 # What a guest has reserved or registered on the disk is not the next one's.
 # Anybody may register; who has registered may clear all.  A disk that does not
-# know the command (status 9) has nothing of the kind
+# know the command (status 9, or 5) has nothing of the kind
 RESERVATION_KEY=0x7a766d2d766f6c00
 clear_reservations() {
     keys=$(persist -i -k)
     case $? in
         0) ;;
-        9) return 0 ;;
+        5 | 9) return 0 ;;
         *) fail "the disk does not tell its persistent reservations" ;;
     esac
     case $keys in *'NO registered'*) return 0 ;; esac
@@ -174,19 +183,29 @@ persist() { # a unit attention (status 6) is told once, to whoever asks first
 }
 
 # A path of one of the zHCP's own FCP devices; nothing of it is persistent
-reach() { # reach WWPNS LUN: path, disk
+reach() { # reach WWPNS LUN [shared]: path, disk
     tried=
     scan_off || fail "automatic LUN scan cannot be switched off on the zHCP"
     for dev in $(each "$r_jobfcp"); do
         for w in $(each "$1"); do
             path=$dev:$w:$2
+            # what was left there tells of the disk that was there then
+            [ "${3:-}" = shared ] || path_leave "$path"
+            had=$(path_scsi "$path")
             why_not=$(path_up "$path") && disk=$(path_disk "$path") &&
                 return 0
             tried="$tried $dev/$w: $why_not."
-            path_down "$path"
+            [ -n "$had" ] || path_down "$path"
         done
     done
     return 1
+}
+
+# Away with a path, unless somebody on the zHCP uses its disk
+path_leave() {
+    leave_disk=$(path_disk "$1") && disk_user "$leave_disk" >/dev/null &&
+        return 0
+    path_down "$1"
 }
 
 path_up() {

@@ -61,6 +61,11 @@ merge() { # merge POOL
             s = s (i > 1 ? "_" : "") substr(v, i, 2)
         return s
     }
+    function is_of(owner, volumes,   v, n, i) {
+        n = split(volumes, v, ";")
+        for (i = 1; i <= n; i++) if (owner == stamp(v[i])) return 1
+        return 0
+    }
     index(FILENAME, luns) == 1 {
         if (FNR == 1) { key = substr(FILENAME, length(luns) + 1); keys[key] }
         eq = index($0, "=")
@@ -112,8 +117,7 @@ merge() { # merge POOL
                 if (c[1] != want) drift = plain(c[1])
                 else if (st != "freeing" && c[6] != owner) drift = "owner"
             } else if (c[1] == "free") st = "free"
-            else if (known(k, "freed") != "" && c[1] == "reserved" &&
-                     c[6] == stamp(known(k, "freed"))) {
+            else if (c[1] == "reserved" && is_of(c[6], known(k, "freed"))) {
                 # as it was before it was freed: an edit from before that
                 st = "free"; drift = plain(c[1])
             }

@@ -31,10 +31,12 @@ mend_free() {
     [ -n "$r_freed" ] || return 0
     p_file=$POOLS/$r_pool.conf
     line_wanted
-    l_owner=$(stamp "$r_freed")
-    line_awk 'mine() && $1 == "reserved" && $6 == ow { n++ }
-        END { exit n != 1 }' "$p_file" || return 0
-    settle && mended=$(set_add "$mended" "$r_lun")
+    for freed in $(each "$r_freed"); do
+        l_owner=$(stamp "$freed")
+        line_awk 'mine() && $1 == "reserved" && $6 == ow { n++ }
+            END { exit n != 1 }' "$p_file" || continue
+        settle && mended=$(set_add "$mended" "$r_lun")
+    done
 }
 
 # A job that has died is begun again, a switch is finished; what became of a
@@ -116,6 +118,7 @@ copies to it")"
         *) refuse busy "$(row)" ;;
     esac
     foreign_user && refuse busy "$(row) text=$(text "$foreign")"
+    not_read
     lease_past
     give_up "$4"
     look_row
@@ -160,6 +163,7 @@ verb_rebuild() {
     rebuild_row "$1" "$5" "$6"
     load_lun "$(lun_file "$5" "$6")"
     case ${r_state:-free} in free) ;; *) refuse busy "$(row)" ;; esac
+    rebuild_is_of "$3" "$5" "$6"
     r_gen=$(date +%s) r_volume=$3 r_op=$4 r_role=${12} r_pool=$1 r_scope=$2
     r_wwpns=$5 r_lun=$6 r_clean=no r_before='' r_phase='' r_was='' r_state=ours
     [ -z "${11}" ] || rebuild_used "$7" "$8" "$9" "${10}" "${11}"
@@ -177,6 +181,22 @@ text=$(text "pool $1 has no line of $2 $3")"
     rebuilt_fcp=$(field channel "$found") rebuilt_node=
     [ "$(field status "$found")" != used ] ||
         rebuilt_node=$(field owner "$found")
+}
+
+# Cinder may have missed where a volume went: a line that bears its stamp knows
+# better, and one with another volume's stamp is not its
+rebuild_is_of() { # rebuild_is_of VOLUME WWPNS LUN; found: the row of its line
+    rebuild_stamp=$(stamp "$1")
+    case $(field status "$found")/$(field owner "$found") in
+        "reserved/$rebuild_stamp" | used/* | free/*) ;;
+        *) refuse busy "text=$(text "the line of $2 $3 is \
+$(field status "$found") for $(field owner "$found")")" ;;
+    esac
+    other=$(cat "$POOLS"/*.conf | grep -i -F ",$rebuild_stamp," |
+        awk -F, -v l="$3" '!/^#/ && tolower($3) != l && \
+            tolower($3) != "0x" l { print $3; exit }')
+    [ -z "$other" ] || refuse busy "text=$(text "volume $1 is on LUN $other, \
+whose line bears its stamp, and not on $3")"
 }
 
 rebuild_used() { # rebuild_used GUEST NODE INSTANCE ATTACHMENT HOST

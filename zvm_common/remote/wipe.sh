@@ -48,7 +48,14 @@ samples() { # samples BEGIN END CHECK: bytes; CHECK AT LENGTH; at: of the last
 }
 
 is_zero() { # is_zero AT LENGTH: bytes
-    cmp -s -i "$1:0" -n "$2" "$ROOT/dev/$disk" /dev/zero
+    reads_as "$1:0" "$2" "$ROOT/dev/$disk" /dev/zero
+}
+
+reads_as() { # reads_as SKIP LENGTH FILE FILE: what cannot be read is no answer
+    cmp -s -i "$1" -n "$2" "$3" "$4"
+    read_rc=$?
+    [ $read_rc -le 1 ] || fail "reading back failed at byte ${1%:*}"
+    return $read_rc
 }
 
 # The size is the disk's own.  A piece has 1 GiB at most, so that whoever
@@ -93,6 +100,7 @@ write_piece() { # write_piece FROM [OPTION OF dd: conv=...,]: of at, length
 copy_blocks() { # copy_blocks FROM SIZE PLACE COUNT OPTION
     set -- "$@" "skip=$3"
     [ "$1" != /dev/zero ] || set -- "$1" "$2" "$3" "$4" "$5" skip=0
+    # a read that is cut short must not shorten what is written
     said=$(dd if="$1" of="$ROOT/dev/$disk" bs="$2" seek="$3" count="$4" "$6" \
-        conv="$5notrunc,fsync" 2>&1)
+        iflag=fullblock conv="$5notrunc,fsync" 2>&1)
 }

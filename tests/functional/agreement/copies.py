@@ -51,8 +51,8 @@ class Ledger(ledger.Ledger):
 
     def _mend(self, record):
         if not record.live:
-            if record.freed and self._stamps(record) == [
-                    ledger.stamp(record.freed)]:
+            if self._stamps(record) in [
+                    [ledger.stamp(volume)] for volume in record.freed]:
                 self.settle(record)
         elif record.state == 'freeing':
             record.clean = False

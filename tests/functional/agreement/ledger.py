@@ -35,7 +35,7 @@ class Record:
     clean: bool = False
     wwid: str = ''
     was: str = ''           # the volume for which it could not be wiped
-    freed: str = ''         # the volume whose LUN it was before it was free
+    freed: tuple = ()       # the volumes whose LUN it was before it was free
     job: bool = False       # a wipe or a copy runs
     role: str = ''
     source: str = ''        # the volume that is read for it
@@ -166,9 +166,8 @@ class Ledger:
         """The line of a LUN as it was before our program freed it."""
         cells = model.columns(line)
         record = self.records.get(key_of(*path_of(line)))
-        return bool(record and record.freed
-                    and (cells['status'], cells['owner'])
-                    == ('reserved', stamp(record.freed)))
+        return (record is not None and cells['status'] == 'reserved'
+                and cells['owner'] in map(stamp, record.freed))
 
     def _told(self, record):
         """What an answer says of a volume's LUN."""
@@ -319,7 +318,7 @@ class Ledger:
         record = self.records.setdefault(key, Record(key))
         record.pool, record.wwpns, record.volume = row.pool, row.wwpns, volume
         record.was, record.generation = '', record.generation + 1
-        record.freed, record.failed = '', False
+        record.freed, record.failed = (), False
         return record
 
     def _begun(self, record):
@@ -423,7 +422,9 @@ class Ledger:
         if not self.settle(record):
             record.clean = False
             raise No('badpool')
-        record.freed = record.volume
+        record.freed = (record.volume,)
+        if record.role == 'old':
+            record.freed += (record.moves,)
         record.state, record.volume = 'free', ''
         record.role = record.moves = ''
 

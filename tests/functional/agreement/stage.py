@@ -47,7 +47,7 @@ MOST = 2
 # Tenants write at the begin of a GiB only, and so does a copy: the first block
 # of each piece, which has a GiB.  After a wipe the tests read the disk.
 BLOCKDEV = '''#!/bin/sh
-until [ -e "$ZVM_ROOT/tmp/gate" ]; do sleep 0.02; done
+until [ -e "$ZVM_ROOT/tmp/gate" ] || [ ! -d "$ZVM_ROOT" ]; do sleep 0.02; done
 exec "$ZVM_ROOT/usr/libexec/gate/blockdev" "$@"
 '''
 BLKDISCARD = '''#!/bin/sh

@@ -140,9 +140,9 @@ class CopyTest(base.Story):
         self.both.end_jobs()
         # an operator's file comes back with the volume on its old LUN
         self.reserve(before[5])
-        self.assertEqual(('lost', ''), self.state())
-        self.assertEqual('ledger', self.both.claim(V2)[1])
+        self.assertEqual(('free', 'reserved'), self.state())
         self.assertEqual(L1, self.both.look(V1)[0].lun)
+        self.assertEqual('', self.both.claim(V2)[1])
 
 
 class FailedTest(base.Story):

@@ -22,7 +22,7 @@ GATED = OWN + """\
 case $* in
     *of=*/dev/sd*)
         echo x >>"$ZVM_ROOT/tmp/at_work"
-        until [ -e "$ZVM_ROOT/tmp/open" ]; do sleep 0.05; done ;;
+        until [ -e "$ZVM_ROOT/tmp/open" ] || [ ! -d "$ZVM_ROOT" ]; do sleep 0.05; done ;;
 esac
 exec dd "$@"
 """
@@ -380,6 +380,78 @@ esac
             (self.folder('ZHCP1') / 'tmp/open').unlink()
             (self.folder('ZHCP1') / 'tmp/at_work').unlink()
 
+    def test_what_cannot_be_read_back_is_no_difference(self):
+        """Cables that are pulled must not cost good disks."""
+        for verify in ('all', 'sampled'):
+            source = self.source()
+            failing = self.zhcp_tool('cmp', OWN + """\
+case $* in */dev/sd*) exit 2 ;; esac
+exec cmp "$@"
+""")
+            copy = self.copy(source, verify=verify)
+            error = self.assertRaises(exceptions.CopyFailed, self.pool.wait,
+                                      copy.volume_id, 60)
+            self.assertIn('reading back failed at byte 0', str(error))
+            failing.unlink()
+            found = self.pool.look(copy.volume_id)
+            self.pool.release(found.volume_id, found.generation)
+            self.assertIsNone(self.pool.wait(found.volume_id, 60))
+
+    def test_a_copy_killed_and_given_up_leaves_no_path(self):
+        source = self.source()
+        copy = self.gated(source)
+        self.kill(copy)
+        self.open_gate()
+        self.assertEqual(2, len(self.scsi('ZHCP1')))
+        self.pool.release(copy.volume_id, copy.generation)
+        self.assertIsNone(self.pool.wait(copy.volume_id, 60))
+        self.assertEqual([], self.scsi('ZHCP1'))
+
+    def test_a_path_of_before_is_not_trusted(self):
+        """It would tell of the disk that was there then."""
+        source = self.source(trust=False)
+        copy = self.gated(source)
+        self.kill(copy)
+        self.open_gate()
+        path, = (self.folder('ZHCP1') / 'sys/bus/scsi/devices' / name
+                 for name in self.scsi('ZHCP1')
+                 if self.is_of(name, source))
+        (path / 'wwid').unlink()
+        (path / 'wwid').write_text('naa.6' + 31 * '0' + '\n')
+        self.assertCopy(source, self.pool.wait(copy.volume_id, 60))
+        self.assertEqual([], self.scsi('ZHCP1'))
+
+    def is_of(self, name, lun):
+        """Whether a SCSI device of the zHCP is a path to a LUN."""
+        return str(lun.lun) in (
+            self.folder('ZHCP1') / 'sys/bus/scsi/devices' / name
+            / 'fcp_lun').read_text()
+
+    def test_a_source_of_a_create_that_nobody_knows_is_not_abandoned(self):
+        source = self.source()
+        copy = self.gated(source, seconds=86400)
+        self.simulator.event(clock='7200')
+        error = self.assertRaises(exceptions.LunBusy, self.pool.abandon,
+                                  source)
+        self.assertIn('being copied to ' + copy.volume_id, str(error))
+        self.open_gate()
+        self.assertCopy(source, self.pool.wait(copy.volume_id, 60))
+
+    def test_somebody_else_uses_the_source_meanwhile(self):
+        source = self.source()
+        copy = self.gated(source)
+        path = self.folder('ZHCP1') / 'var/opt/zhcp/zfcp/zpool1.conf'
+        lines = path.read_text().splitlines()
+        place, = (number for number, line in enumerate(lines)
+                  if str(source.lun) in line)
+        cells = lines[place].split(',')
+        lines[place] = ','.join(['used', *cells[1:5], 'lnx9', '3B00', ''])
+        path.write_text('\n'.join(lines) + '\n')
+        self.open_gate()
+        error = self.assertRaises(exceptions.CopyFailed, self.pool.wait,
+                                  copy.volume_id, 60)
+        self.assertIn('somebody else uses the source', str(error))
+
     def test_cancelled_after_its_job_died(self):
         source = self.source()
         copy = self.gated(source)
@@ -402,6 +474,29 @@ esac
         self.simulator.event(clock='14400')
         self.pool.abandon(copy)
         self.assertIsNone(self.pool.wait(copy.volume_id, 60))
+
+
+class WaitingTest(CopyBase):
+    """More copies than work at once."""
+
+    def test_one_that_is_given_up_lets_its_source_go_at_once(self):
+        source = self.source()
+        others = [self.gated(source)]
+        others += [self.copy(source) for _ in range(3)]
+        waits.until(lambda: (self.folder('ZHCP1') / 'tmp/at_work')
+                    .read_text().count('x') == 4, 60)
+        second = self.source('40M')
+        waiting = self.copy(second, '40M')
+        self.assertEqual((waiting.volume_id,),
+                         self.pool.look(second.volume_id).readers)
+        self.pool.release(waiting.volume_id, waiting.generation)
+        self.assertEqual((), self.pool.look(second.volume_id).readers)
+        used, _ = self.use(second, base.new())
+        self.assertEqual('used', used.state)
+        self.open_gate()
+        for each in others:
+            self.pool.wait(each.volume_id, 60)
+        self.assertIsNone(self.pool.wait(waiting.volume_id, 60))
 
 
 class SwitchTest(CopyBase):
@@ -451,6 +546,25 @@ class SwitchTest(CopyBase):
         found = [self.pool.switch(target.volume_id, self.lun.volume_id)
                  for _ in range(2)]
         self.assertEqual(found[0].lun, found[1].lun)
+
+    def test_repeated_when_the_old_lun_is_free(self):
+        target = self.target()
+        self.pool.switch(target.volume_id, self.lun.volume_id)
+        self.assertIsNone(self.pool.wait(target.volume_id, 60))
+        self.assertRaises(exceptions.VolumeUnknown, self.pool.switch,
+                          target.volume_id, self.lun.volume_id)
+        self.assertEqual(target.lun,
+                         self.pool.look(self.lun.volume_id).lun)
+
+    def test_who_asks_for_it_keeps_the_target(self):
+        target = self.target()
+        copy = self.gated(self.lun, seconds=86400)
+        self.simulator.event(clock='7200')
+        self.assertRaises(exceptions.LunBusy, self.pool.switch,
+                          target.volume_id, self.lun.volume_id)
+        self.assertRaises(exceptions.LeaseRuns, self.pool.abandon, target)
+        self.open_gate()
+        self.pool.wait(copy.volume_id, 60)
 
     def test_an_attached_volume_keeps_its_lun(self):
         target = self.target()

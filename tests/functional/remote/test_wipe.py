@@ -226,7 +226,7 @@ class ManyTest(base.Base):
 
     GATED = """\
 echo x >>"$ZVM_ROOT/tmp/at_work"
-until [ -e "$ZVM_ROOT/tmp/open" ]; do sleep 0.05; done
+until [ -e "$ZVM_ROOT/tmp/open" ] || [ ! -d "$ZVM_ROOT" ]; do sleep 0.05; done
 exit 1
 """
 
@@ -297,7 +297,7 @@ class ProgressTest(base.Base):
         self.zhcp_tool('blkdiscard', """\
 case $* in
     *"-o 0 "*) exec "$ZVM_ROOT/usr/sbin/blkdiscard" "$@" ;;
-    *) until [ -e "$ZVM_ROOT/tmp/open" ]; do sleep 0.05; done ;;
+    *) until [ -e "$ZVM_ROOT/tmp/open" ] || [ ! -d "$ZVM_ROOT" ]; do sleep 0.05; done ;;
 esac
 exit 1
 """)

@@ -205,9 +205,29 @@ class ExtendTest(CopyTestCase):
         self.assertEqual(12, self.lun().capacity.gib_floor)
         self.assertIn(str(self.lun().lun), self.volume.provider_id)
 
-    def test_a_switch_that_did_not_happen(self):
+    def test_an_outage_before_the_switch(self):
+        self.pool.before['switch'] = [exceptions.ZhcpDown('down'), LOST]
+        self.extend(11)
+        self.assertEqual(3, self.pool.count('switch'))
+        self.assertEqual(12, self.lun().capacity.gib_floor)
+
+    def test_a_repeat_when_the_old_lun_is_free_already(self):
+        """The first answer was lost, and its wipe was quick."""
+        really = self.pool.switch
+
+        def switched(copy_id, volume_id):
+            really(copy_id, volume_id)
+            self.pool.wait(copy_id, 1)
+            raise exceptions.VolumeUnknown('volume=%s' % copy_id)
+        self.pool.switch = switched
+        self.extend(11)
+        self.assertEqual(['free', 'free', 'free', 'ours'],
+                         self.pool.states())
+        self.assertIn(str(self.lun().lun), self.volume.provider_id)
+
+    def test_a_switch_that_never_happened(self):
         before = self.lun()
-        self.pool.before['switch'] = [LOST]
+        self.pool.before['switch'] = [LOST] * 20
         self.fails(self.extend, 11)
         self.assertEqual(before.lun, self.lun().lun)
         self.assertEqual(['free', 'free', 'ours', 'wiping'],

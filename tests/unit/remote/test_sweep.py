@@ -403,6 +403,29 @@ class LostLedgerTest(Base):
         self.assertRaises(exceptions.LunBusy, self.rebuild, self.luns[2])
         self.assertIsNone(self.pool.look(self.luns[2].volume_id))
 
+    def test_of_a_lun_whose_line_has_another_volume_s_stamp(self):
+        """Cinder has missed that its volume has moved from there."""
+        error = self.assertRaises(
+            exceptions.LunBusy, self.pool.rebuild, base.new(), base.new(),
+            self.luns[0].wwpns, self.luns[0].lun)
+        self.assertIn('is reserved for ' + base.stamp(
+            self.luns[0].volume_id), str(error))
+        self.assertEqual('ours', self.rebuild(self.luns[0]).state)
+
+    def test_of_a_volume_whose_stamp_is_on_another_line(self):
+        free = next(lun for lun in self.pool.view().luns
+                    if lun.state == 'free')
+        error = self.assertRaises(
+            exceptions.LunBusy, self.pool.rebuild, self.luns[0].volume_id,
+            base.new(), free.wwpns, free.lun)
+        self.assertIn('is on LUN %s' % self.luns[0].lun, str(error))
+
+    def test_as_a_snapshot(self):
+        lun = self.luns[0]
+        self.assertEqual('snapshot', self.pool.rebuild(
+            lun.volume_id, lun.operation_id, lun.wwpns, lun.lun,
+            role='snapshot').role)
+
     def test_of_a_lun_without_a_line(self):
         self.drop_line(self.luns[0])
         self.assertRaises(exceptions.NoSuitableLun, self.rebuild,
