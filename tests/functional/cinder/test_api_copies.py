@@ -17,7 +17,9 @@ GATE = """#!/bin/sh
 case $* in
     *of=*/dev/sd*)
         echo x >>"$ZVM_ROOT/tmp/at_work"
-        until [ -e "$ZVM_ROOT/tmp/open" ] || [ ! -d "$ZVM_ROOT" ]; do sleep 0.05; done ;;
+        until [ -e "$ZVM_ROOT/tmp/open" ] || [ ! -d "$ZVM_ROOT" ]; do
+            sleep 0.05
+        done ;;
 esac
 exec "$ZVM_ROOT/usr/bin/dd" "$@"
 """

@@ -297,7 +297,9 @@ class ProgressTest(base.Base):
         self.zhcp_tool('blkdiscard', """\
 case $* in
     *"-o 0 "*) exec "$ZVM_ROOT/usr/sbin/blkdiscard" "$@" ;;
-    *) until [ -e "$ZVM_ROOT/tmp/open" ] || [ ! -d "$ZVM_ROOT" ]; do sleep 0.05; done ;;
+    *) until [ -e "$ZVM_ROOT/tmp/open" ] || [ ! -d "$ZVM_ROOT" ]; do
+            sleep 0.05
+        done ;;
 esac
 exit 1
 """)
