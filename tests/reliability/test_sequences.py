@@ -14,7 +14,7 @@ class SequencesTest(testtools.TestCase):
         folder = self.useFixture(fixtures.TempDir()).path
         with cloud.Parents(folder) as parents, sequences.Stage(
                 parents, folder) as stage:
-            sequences.run(stage, sequences.settings(4, 10, known=True))
+            sequences.run(stage, sequences.settings(5, 15, known=True))
         for what in ('steps', 'deaths', 'faults'):
             self.assertLess(0, stage.counts[what], stage.counts)
-        self.assertGreaterEqual(stage.counts['sequences'], 4)
+        self.assertGreaterEqual(stage.counts['sequences'], 5)

@@ -109,9 +109,13 @@ any_port() {
     return 1
 }
 
+# What the kernel tells of a disk comes after the disk
+known_disk() { # known_disk PATH: disk, found
+    disk=$(path_disk "$1") && found=$(disk_wwid "$disk")
+}
+
 check_disk() { # check_disk PATH: the same disk behind every path
-    disk=$(path_disk "$1")
-    found=$(disk_wwid "$disk") ||
+    until_true 5 known_disk "$1" ||
         undo mismatch "text=$(text "$1 ($disk) tells no NAA WWID")"
     [ "$want_wwid" = - ] || [ "$found" = "$want_wwid" ] || undo mismatch \
         "wwid=$found text=$(text "$1 is WWID $found, expected $want_wwid")"
