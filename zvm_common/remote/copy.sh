@@ -64,7 +64,7 @@ copy() {
     copy_rc=$?
     flock -u 5
     flock -x -n 5 || return $copy_rc
-    leave_origin "$o_wwpns" "$o_lun" && : >"$origin" ||
+    leave_origin "$r_jobfcp" "$o_wwpns" "$o_lun" && : >"$origin" ||
         fail "the source does not leave the zHCP"
     return $copy_rc
 }
@@ -75,39 +75,39 @@ hold_origin() {
     origin=$JOBS/$o_lun-${o_wwpns%%;*}.read
     touch "$origin" || fail "cannot write $origin"
     exec 5<>"$origin"
-    ! flock -x -n 5 || leave_origin "$o_wwpns" "$o_lun" ||
+    ! flock -x -n 5 || leave_origin "$r_jobfcp" "$o_wwpns" "$o_lun" ||
         fail "an old path to the source does not leave the zHCP"
     flock -s 5
-    printf '%s' "$o_wwpns" >"$origin"
+    printf '%s %s\n' "$r_jobfcp" "$o_wwpns" >"$origin"
 }
 
-leave_origin() { # leave_origin WWPNS LUN
-    for dev in $(each "$r_jobfcp"); do
-        for w in $(each "$1"); do
-            path_leave "$dev:$w:$2" || return 1
+leave_origin() { # leave_origin DEVICES WWPNS LUN
+    for dev in $(each "$1"); do
+        for w in $(each "$2"); do
+            path_leave "$dev:$w:$3" || return 1
         done
     done
 }
 
-# Paths to sources that killed copies have left.  The file has the WWPNs as
-# long as there may be some
+# Paths to sources that killed copies have left.  The file has the devices and
+# WWPNs as long as there may be some
 leave_left() {
     for left_file in "$JOBS"/*.read; do
         [ -s "$left_file" ] || continue
         left_lun=${left_file##*/}
         # shellcheck disable=SC2094 # it is locked meanwhile
         (
-            flock -x -n 3 || exit 0
-            leave_origin "$(cat "$left_file")" "${left_lun%%-*}" &&
+            flock -x -n 3 && read -r left_devices left_wwpns <&3 || exit 0
+            leave_origin "$left_devices" "$left_wwpns" "${left_lun%%-*}" &&
                 : >"$left_file"
         ) 3<"$left_file"
     done
 }
 
 copy_origin() {
-    reach "$o_wwpns" "$o_lun" shared || fail "no path from the zHCP's FCP devices \
-$r_jobfcp to the source $o_wwpns $o_lun: are they online, zoned, and the LUN \
-masked to them? $tried"
+    reach "$o_wwpns" "$o_lun" shared || fail "no path from the zHCP's FCP \
+devices $r_jobfcp to the source $o_wwpns $o_lun: are they online, zoned, and \
+the LUN masked to them? $tried"
     from_disk=$disk
     user=$(taken_by "$disk") && fail "$disk is in use on the zHCP: $user"
     identify "$o_wwpns" "$o_lun" "$o_wwid"
@@ -173,7 +173,10 @@ compare() {
         samples "$length_of_all" "$bytes" is_zero || differs "$at"
 }
 
-differs() { echo "the copy does not read as its source at byte $1"; exit $DIFFERS; }
+differs() { # differs AT
+    echo "the copy does not read as its source at byte $1"
+    exit $DIFFERS
+}
 
 is_same() { # is_same AT LENGTH: bytes
     reads_as "$1" "$2" "$ROOT/dev/$from_disk" "$ROOT/dev/$disk"

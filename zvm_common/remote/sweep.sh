@@ -129,6 +129,7 @@ copies to it")"
 verb_aside() {
     of_scope "$1" "$2" "$3"
     [ "$r_state" = ours ] || refuse busy "$(row)"
+    not_read
     lease_past
     r_before=ours r_state=quarantined r_phase=unknown r_gen=$((r_gen + 1))
     r_why=$(text "Cinder's records do not have this volume")

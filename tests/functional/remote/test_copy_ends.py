@@ -170,6 +170,7 @@ exec cmp "$@"
         error = self.assertRaises(exceptions.LunBusy, self.pool.abandon,
                                   source)
         self.assertIn('being copied to ' + copy.volume_id, str(error))
+        self.assertRaises(exceptions.LunBusy, self.pool.set_aside, source)
         self.open_gate()
         self.assertCopy(source, self.pool.wait(copy.volume_id, 60))
 
