@@ -174,8 +174,18 @@ class Machine(stateful.RuleBasedStateMachine):
         self.count('deaths')
         if (call, death[1]) == ('build', 'late'):
             self.late_build = True
-        self.cloud.restart(side)
+        self.restart(side)
         self.hold(invariants.SAFETY)
+
+    def restart(self, side):
+        """Again and again while faults keep it from its set-up."""
+        for left in reversed(range(_PATIENCE)):
+            try:
+                return self.cloud.restart(side)
+            except processes.SideError:
+                self.count('refused')
+                if not left:
+                    raise
 
     def keep(self, volume):
         """The tenant writes on a volume that is whole."""
