@@ -45,9 +45,12 @@ class Known:
             self.status != 'creating')
 
     def save_provider_id(self, provider_id):
-        """Say in Cinder's database where it is."""
-        self.row.provider_id = provider_id
-        self.row.save()
+        """Say in Cinder's database where it is; whether that was done.
+
+        Nothing is, when somebody else has said so meanwhile.
+        """
+        return bool(self.row.conditional_update(
+            {'provider_id': provider_id}, {'provider_id': self.provider_id}))
 
     @property
     def has_lun(self):

@@ -155,8 +155,7 @@ class Sweeper:
                 report.confirmed.append(lun.volume_id)
             elif known.made and lun.state in ('ours', 'used') and (
                     known.provider_id != volumeop.provider_id(lun)):
-                known.save_provider_id(volumeop.provider_id(lun))
-                report.moved.append(lun.volume_id)
+                self._correct(lun, known, report)
             elif lun.state == 'quarantined' and lun.phase == 'unknown':
                 self._do(self._pool.readmit, lun, report, report.readmitted)
         elif lun.phase == 'create' and lun.state in (
@@ -166,6 +165,17 @@ class Sweeper:
             self._do(self._pool.set_aside, lun, report, report.set_aside)
         elif known is None and lun.state == 'used':
             report.unknown.append(lun.volume_id)
+
+    def _correct(self, lun, known, report):
+        """The view is older than Cinder's row: it may have moved in between.
+
+        So the LUN is looked at again, and the row changed from what it was.
+        """
+        now = self._pool.look(lun.volume_id)
+        place = now and volumeop.provider_id(now)
+        if place and place != known.provider_id and (
+                known.save_provider_id(place)):
+            report.moved.append(lun.volume_id)
 
     @staticmethod
     def _do(action, lun, report, done):

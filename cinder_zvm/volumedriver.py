@@ -389,24 +389,29 @@ class ZVMVolumeDriver(unsupported.NotOffered, driver.VolumeDriver):
     # start-up
 
     def update_provider_info(self, volumes, snapshots):
-        """Set provider_ids that a killed process did not save.
+        """Fill provider_ids that a killed create did not save.
 
-        An exception here would stop cinder-volume.
+        Those of volumes that have moved are corrected by the sweep. An
+        exception here would stop cinder-volume.
 
         :returns: (list of updates or None, the same for snapshots)
         """
+        volumes, snapshots = ([row for row in rows if not row.provider_id]
+                              for rows in (volumes, snapshots))
+        if not volumes and not snapshots:
+            return None, None
         try:
             known = {str(lun.volume_id): volumeop.provider_id(lun)
                      for lun in self._backend.pool.view().luns
                      if lun.volume_id and lun.state in ('ours', 'used')}
         except Exception as err:
-            LOG.warning('provider_ids are not looked at: %s', err)
+            LOG.warning('provider_ids are not filled in: %s', err)
             return None, None
         return (_updates(known, [(each, each.name_id) for each in volumes]),
                 _updates(known, [(each, each.id) for each in snapshots]))
 
 
 def _updates(known, rows):
-    """Of rows whose provider_id is not the ledger's, or None."""
+    """Of rows that the ledger knows, or None."""
     return [{'id': row.id, 'provider_id': known[key]} for row, key in rows
-            if row.provider_id != known.get(key, row.provider_id)] or None
+            if key in known] or None

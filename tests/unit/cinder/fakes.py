@@ -279,6 +279,14 @@ class Row(types.SimpleNamespace):
     def save(self):
         self.saved += 1
 
+    def conditional_update(self, values, expected):
+        """As Cinder's objects: whether the row was as expected."""
+        if any(getattr(self, key) != value
+               for key, value in expected.items()):
+            return 0
+        vars(self).update(values)
+        return 1
+
 
 def snapshot(of, **values):
     """A snapshot of a volume, as a driver sees it."""

@@ -23,16 +23,13 @@ class ProviderInfoTest(base.DriverTestCase):
         self.assertEqual([dict(update, id=volumes[0].id)], updates)
         self.assertIsNone(snapshots)
 
-    def test_of_a_volume_that_has_moved(self):
-        volume = fakes.volume(10)
-        update = self.driver.create_volume(volume)
-        volume.provider_id = 'before the move'
-        made = fakes.volume(10, fakes.INSTANCE)
-        snapshot = fakes.snapshot(volume, id=fakes.INSTANCE)
-        updates, snapshots = self.driver.update_provider_info(
-            [volume, made], [snapshot])
-        self.assertEqual([dict(update, id=volume.id)], updates)
-        self.assertIsNone(snapshots)
+    def test_nothing_lacking_no_request(self):
+        volumes = [fakes.volume(provider_id='there')]
+        snapshots = [fakes.snapshot(volumes[0], provider_id='there')]
+        for args in ((volumes, []), (volumes, snapshots)):
+            self.assertEqual((None, None),
+                             self.driver.update_provider_info(*args))
+        self.assertEqual([], self.pool.calls)
 
     def test_of_a_snapshot(self):
         volume = fakes.volume(10)

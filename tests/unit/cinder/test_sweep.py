@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The ledger beside Cinder's records: what a sweep does and leaves."""
 
+import dataclasses
 import types
 
 import fixtures
@@ -8,6 +9,7 @@ import testtools
 
 from cinder_zvm import records
 from cinder_zvm import sweep
+from cinder_zvm import volumeop
 from tests.unit.cinder import base
 from tests.unit.cinder import fakes
 from zvm_common import exceptions
@@ -66,6 +68,52 @@ class VolumeTest(SweepCase):
         self.pool.before['abandon'] = [exceptions.LeaseRuns('until 12')]
         self.assertEqual([fakes.VOLUME], self.driver.sweep().waiting)
         self.assertEqual(('ours', 'create'), self.state())
+
+    def moved(self, saved='before the move'):
+        """Cinder's row, and the report of a sweep, of a volume that moved."""
+        self.finished()
+        row = fakes.volume(provider_id=saved)
+        self.known[fakes.VOLUME] = records.Known(
+            fakes.VOLUME, True, 'available', 'before the move', row, row)
+        return row, self.driver.sweep()
+
+    def test_where_a_volume_has_moved_to_is_said_to_cinder(self):
+        row, report = self.moved()
+        self.assertEqual([fakes.VOLUME], report.moved)
+        self.assertEqual(self.made['provider_id'], row.provider_id)
+
+    def test_what_was_saved_after_the_sweep_read_it_stays(self):
+        row, report = self.moved('by somebody else')
+        self.assertEqual([], report.moved)
+        self.assertEqual('by somebody else', row.provider_id)
+
+    def test_a_volume_that_moves_after_the_ledger_was_read_is_left(self):
+        """Cinder's row is newer than the view."""
+        self.finished()
+        old = self.lun()
+        new = next(lun for lun in self.pool.luns.values()
+                   if lun.state == 'free')
+
+        def move():
+            self.pool.change(new, state='ours', volume_id=fakes.VOLUME,
+                             operation_id=old.operation_id,
+                             scope=old.scope, generation=9)
+            self.pool.change(old, volume_id=OTHER, state='wiping')
+        self.pool.before['look'] = [move]
+        place = volumeop.provider_id(dataclasses.replace(
+            new, operation_id=old.operation_id))
+        row = fakes.volume(provider_id=place)
+        self.known[fakes.VOLUME] = records.Known(
+            fakes.VOLUME, True, 'available', place, row, row)
+        self.assertEqual([], self.driver.sweep().moved)
+        self.assertEqual(place, row.provider_id)
+
+    def test_a_volume_that_is_where_cinder_says_costs_no_request(self):
+        self.finished()
+        self.knows()
+        self.pool.calls.clear()
+        self.driver.sweep()
+        self.assertEqual(['sweep'], self.pool.calls)
 
     def test_a_volume_that_cinder_forgot_is_set_aside_and_comes_back(self):
         self.finished()
