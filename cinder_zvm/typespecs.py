@@ -8,9 +8,10 @@ Cinder tells them as a back-end's vendor properties
 from cinder import exception
 from cinder.volume import volume_types
 
+from zvm_common import conf
+
 VENDOR = 'zvm'
 COPY_VERIFY = VENDOR + ':copy_verify'
-CHOICES = ('all', 'sampled')
 
 
 def vendor_properties(set_property, default):
@@ -25,7 +26,7 @@ def vendor_properties(set_property, default):
         properties, COPY_VERIFY, 'What of a copy is read back',
         'Snapshots, clones, and volumes that are extended or reverted on '
         'another LUN are compared with their source: every byte (all), or 64 '
-        'places of 1 MiB (sampled).', 'string', enum=list(CHOICES),
+        'places of 1 MiB (sampled).', 'string', enum=list(conf.COPY_VERIFY),
         default=default)
     return properties, VENDOR
 
@@ -40,9 +41,9 @@ def copy_verify(type_id, default):
         return default
     found = volume_types.get_volume_type_extra_specs(type_id).get(
         COPY_VERIFY, default)
-    if found not in CHOICES:
+    if found not in conf.COPY_VERIFY:
         raise exception.VolumeBackendAPIException(
             message='The volume type has %s = %s, which is one of: %s. '
                     'Correct the type.'
-                    % (COPY_VERIFY, found, ', '.join(CHOICES)))
+                    % (COPY_VERIFY, found, ', '.join(conf.COPY_VERIFY)))
     return found

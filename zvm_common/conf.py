@@ -15,6 +15,9 @@ from oslo_config import cfg
 from zvm_common import exceptions
 from zvm_common import model
 
+#: What of a copy may be read back.
+COPY_VERIFY = ('all', 'sampled')
+
 common_opts = [
     cfg.StrOpt(
         'zvm_xcat_server', sample_default='mn.example.com',
@@ -149,7 +152,7 @@ becomes a volume. Set it only when nobody else uses the pool and its LUNs came
 empty from the storage server: otherwise a tenant reads another's data.
 """),
     cfg.StrOpt(
-        'zvm_copy_verify', default='all', choices=('all', 'sampled'),
+        'zvm_copy_verify', default='all', choices=COPY_VERIFY,
         help="""
 What of a copy is read back from the disk and compared with its source.
 

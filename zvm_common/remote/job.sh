@@ -53,8 +53,6 @@ verb_job() {
             copying) work=copy ;;
             *) exit 0 ;;
         esac
-        # a copy that was cancelled while it waited reads nothing
-        [ $work = copy ] || [ -z "$r_source" ] || { r_source='' && save_lun; }
         printf 'generation=%s\nboot=%s\npid=%s\nbegan=%s\n' \
             "$2" "$(boot_id)" $$ "$job_began" >"$JOBS/$(job_key).run"
         close_ledger

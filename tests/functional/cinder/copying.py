@@ -1,9 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the tests of copies do with a real VolumeManager (see scenarios)."""
 
-import os
-import signal
-
 from tests.functional.cinder import scenarios
 
 
@@ -56,18 +53,11 @@ def revert(cinder, volume_id, snapshot_id):
 
 
 def die_in(cinder, backend, method, when, what, **args):
-    """Be killed before or after a method of the pool takes effect.
+    """See scenarios.make_deadly.
 
     :param what: name of a function of this module
     """
-    pool = scenarios._backend(cinder, backend).pool
-    real = getattr(pool, method)
-
-    def deadly(*args, **kwargs):
-        if when == 'after':
-            real(*args, **kwargs)
-        os.kill(os.getpid(), signal.SIGKILL)
-    setattr(pool, method, deadly)
+    scenarios.make_deadly(cinder, backend, method, when)
     globals()[what](cinder, **args)
 
 

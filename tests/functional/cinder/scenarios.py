@@ -106,11 +106,8 @@ def unfinished(cinder):
 # death
 
 
-def die_in(cinder, backend, method, when, volume_id=None):
-    """Be killed before or after a method of the pool takes effect.
-
-    Creates a volume of 1 GiB, or deletes the given one.
-    """
+def make_deadly(cinder, backend, method, when):
+    """Be killed before or after a method of the pool takes effect."""
     pool = _backend(cinder, backend).pool
     real = getattr(pool, method)
 
@@ -119,6 +116,11 @@ def die_in(cinder, backend, method, when, volume_id=None):
             real(*args, **kwargs)
         os.kill(os.getpid(), signal.SIGKILL)
     setattr(pool, method, deadly)
+
+
+def die_in(cinder, backend, method, when, volume_id=None):
+    """See make_deadly; creates a volume of 1 GiB, or deletes the given one."""
+    make_deadly(cinder, backend, method, when)
     if volume_id:
         cinder.delete(cinder.volume(volume_id))
     else:

@@ -8,21 +8,13 @@ import pathlib
 
 from tests.functional.cinder import base
 from tests.functional.cinder import copies
+from tests import gates
 from tests import waits
 from tests import zeros
 
-# A dd of the zHCP that stands before the node's own: it writes to no disk
-# before the gate is open.
-GATE = """#!/bin/sh
-case $* in
-    *of=*/dev/sd*)
-        echo x >>"$ZVM_ROOT/tmp/at_work"
-        until [ -e "$ZVM_ROOT/tmp/open" ] || [ ! -d "$ZVM_ROOT" ]; do
-            sleep 0.05
-        done ;;
-esac
-exec "$ZVM_ROOT/usr/bin/dd" "$@"
-"""
+# A dd of the zHCP that stands before the node's own.
+GATE = '#!/bin/sh\n%sexec "$ZVM_ROOT/usr/bin/dd" "$@"\n' % (
+    gates.BEFORE_A_DISK)
 
 
 class ContentsTest(copies.CopiesTestCase):

@@ -3,6 +3,7 @@
 
 from tests.functional.remote import base
 from tests.functional.remote import test_wipe
+from tests import gates
 from tests import waits
 from tests import worlds
 from tests import zeros
@@ -12,16 +13,7 @@ from zvm_common import pool
 MIB = 2 ** 20
 # Of a tool that stands before the node's own of the same name.
 OWN = 'PATH=${PATH#*:}\n'
-GATED = OWN + """\
-case $* in
-    *of=*/dev/sd*)
-        echo x >>"$ZVM_ROOT/tmp/at_work"
-        until [ -e "$ZVM_ROOT/tmp/open" ] || [ ! -d "$ZVM_ROOT" ]; do
-            sleep 0.05
-        done ;;
-esac
-exec dd "$@"
-"""
+GATED = OWN + gates.BEFORE_A_DISK + 'exec dd "$@"\n'
 
 
 def size(text):
