@@ -26,20 +26,21 @@ the ledger's lock on the zHCP")"
 }
 
 # Format 2 has leases in the records of LUNs, format 3 copies, whose sources a
-# program of format 2 would give to guests: an older program refuses it
+# program of format 2 would give to guests, format 4 images on their way and
+# LUNs that are lent or left to the operator: an older program refuses it
 check_format() {
     if [ ! -e "$BASE/format" ]; then
         for f in "$LUNS"/* "$FCPS"/*; do
             [ ! -e "$f" ] || refuse ledger \
                 "text=$(text "$BASE/format is missing beside records")"
         done
-        mark format 3
+        mark format 4
     fi
     read -r a <"$BASE/format"
     case $a in
-        1 | 2) mark format 3 ;;
-        3) ;;
-        *) refuse format "found=$(text "$a") known=3" ;;
+        1 | 2 | 3) mark format 4 ;;
+        4) ;;
+        *) refuse format "found=$(text "$a") known=4" ;;
     esac
     # who knew another one knows that this is not the one it wrote to
     [ -s "$BASE/id" ] || mark id "$OP"

@@ -452,7 +452,7 @@ class FormatTest(Base):
         self.assertEqual(('used', ''), (
             self.pool.look(lun.volume_id).state,
             self.pool.look(lun.volume_id).drift))
-        self.assertEqual('3\n', self.node.read(LEDGER + 'format'))
+        self.assertEqual('4\n', self.node.read(LEDGER + 'format'))
         self.devices.detach(lun.volume_id, used.generation, instance)
         self.assertEqual('ours', self.pool.look(lun.volume_id).state)
         # made by an old program: nobody's create under way
@@ -470,7 +470,7 @@ class FormatTest(Base):
 
     def test_a_newer_format_is_refused(self):
         self.claim()
-        self.node.write(LEDGER + 'format', '4\n')
+        self.node.write(LEDGER + 'format', '5\n')
         error = self.assertRaises(exceptions.LedgerFormat, self.pool.sweep)
         self.assertIn('4', str(error))
 

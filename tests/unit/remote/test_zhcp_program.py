@@ -84,7 +84,7 @@ class ClaimTest(Base):
 
     def test_another_format_is_refused(self):
         self.claim()
-        self.node.write('var/lib/zvm-volume/format', '4\n')
+        self.node.write('var/lib/zvm-volume/format', '5\n')
         self.assertRaises(exceptions.LedgerFormat, self.claim)
 
     def test_one_lun_number_on_two_lines_is_not_handed_out(self):
