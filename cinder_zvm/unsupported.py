@@ -30,16 +30,19 @@ def refuse_features(volume):
         would have to keep
     """
     if volume.encryption_key_id:
-        raise refusal(
-            'Encrypted volume %s' % volume.id,
-            'nova-compute on z/VM has no encryptor; use a volume type '
-            'without encryption')
+        raise _encrypted(volume)
     qos = _qos(volume)
     if qos and qos['consumer'] != 'front-end':
         raise refusal(
             'Volume %s with QoS specs %s of consumer %s' % (
                 volume.id, qos['name'], qos['consumer']),
             'a SCSI pool cannot limit a LUN; use a volume type without them')
+
+
+def _encrypted(volume):
+    return refusal('Encrypted volume %s' % volume.id,
+                   'nova-compute on z/VM has no encryptor; use a volume type '
+                   'without encryption')
 
 
 def _qos(volume):
@@ -67,20 +70,10 @@ def _leave_group(group):
 class NotOffered:
     """Mixed into the driver in front of Cinder's base class."""
 
-    def copy_image_to_volume(self, context, volume, image_service, image_id,
-                             disable_sparse=False):
-        """Refused: the base class would attach the LUN to this host."""
-        raise refusal('Volume from image %s' % image_id, NO_HOST_ATTACH)
-
     def copy_image_to_encrypted_volume(self, context, volume, image_service,
                                        image_id, disable_sparse=False):
-        """Refused: the base class would attach the LUN to this host."""
-        raise refusal('Volume from image %s' % image_id, NO_HOST_ATTACH)
-
-    def copy_volume_to_image(self, context, volume, image_service,
-                             image_meta):
-        """Refused: the base class would attach the LUN to this host."""
-        raise refusal('Image from volume %s' % volume.id, NO_HOST_ATTACH)
+        """Refused, as the volume was when it was to be created."""
+        raise _encrypted(volume)
 
     def before_volume_copy(self, context, src_vol, dest_vol, remote=None):
         """Refuse host-assisted migration before anything is attached.

@@ -19,6 +19,7 @@ from zvm_common import exceptions
 from cinder_zvm import backend
 from cinder_zvm import connection
 from cinder_zvm import errors
+from cinder_zvm import imageop
 from cinder_zvm import opts
 from cinder_zvm import records
 from cinder_zvm import stats
@@ -34,16 +35,18 @@ cfg.CONF.register_opts(opts.backend_opts(),
 
 
 @interface.volumedriver
-class ZVMVolumeDriver(unsupported.NotOffered, driver.VolumeDriver):
+class ZVMVolumeDriver(imageop.Images, unsupported.NotOffered,
+                      driver.VolumeDriver):
     """LUNs of one SCSI pool on one zHCP, for guests of its z/VM LPAR.
 
     Version history::
 
         0.1.0 - create, delete, attach and detach of single volumes
         0.2.0 - snapshots, clones, extending by moving, revert
+        0.3.0 - images, manage, migration, host-assisted operations
     """
 
-    VERSION = '0.2.0'
+    VERSION = '0.3.0'
     CI_WIKI_NAME = 'zVM_Volume_CI'
     # All state is on the zHCP, changed under one lock there.
     SUPPORTS_ACTIVE_ACTIVE = True
@@ -53,6 +56,7 @@ class ZVMVolumeDriver(unsupported.NotOffered, driver.VolumeDriver):
         self.configuration.append_config_values(opts.backend_opts())
         self._backend = None
         self._volumes = None
+        self._transfers = None
         self._sweeper = None
 
     @staticmethod
@@ -89,6 +93,7 @@ class ZVMVolumeDriver(unsupported.NotOffered, driver.VolumeDriver):
             oversize_percent=settings.max_oversize_percent,
             job_timeout=settings.job_timeout,
             trust=settings.trust_free_luns)
+        self._transfers = imageop.Transfers(self._volumes, settings)
 
     def check_for_setup_error(self):
         """Run the program on the zHCP and read the pool.
@@ -99,6 +104,7 @@ class ZVMVolumeDriver(unsupported.NotOffered, driver.VolumeDriver):
                 self._name(), self._backend.hypervisor.zhcp_hostname)):
             self._backend.check()
         self.sweep()
+        self._warn_if_not_reached()
 
     def sweep(self):
         """Finish or undo what was cut off; see :mod:`cinder_zvm.sweep`.

@@ -138,13 +138,13 @@ class VolumeOperations:
         if lun.state == 'preparing':
             LOG.info('%(lun)s is wiped before volume %(volume)s gets it.',
                      {'lun': errors.place(lun), 'volume': lun.volume_id})
-            lun = self._wait(lun.volume_id)
+            lun = self.wait(lun.volume_id)
         elif lun.state == 'copying':
             LOG.info('%(lun)s becomes a copy of volume %(source)s for '
                      '%(volume)s.',
                      {'lun': errors.place(lun), 'source': lun.source,
                       'volume': lun.volume_id})
-            lun = self._wait(lun.volume_id)
+            lun = self.wait(lun.volume_id)
         if lun is None or lun.state != 'ours':
             raise exceptions.LunBusy(
                 'The LUN is %s and not ready for the volume'
@@ -183,7 +183,7 @@ class VolumeOperations:
         if lun is None:
             return False
         if self._release(volume_id, lun) is not None:
-            self._wait(volume_id)
+            self.wait(volume_id)
         return True
 
     def _release(self, volume_id, lun=None):
@@ -214,7 +214,7 @@ class VolumeOperations:
                     raise
                 lun = None
 
-    def _wait(self, volume_id):
+    def wait(self, volume_id):
         """Wait for the job, through outages of the MN and the zHCP.
 
         :returns: LunState when the LUN is ours, None when it was freed
@@ -263,13 +263,18 @@ class VolumeOperations:
         :raises ZvmError: nothing is left behind, as with :meth:`create`
         :raises VolumeIsBusy: the source is attached
         """
-        source = self._at_rest(source_id)
+        source = self.at_rest(source_id)
         copy = scsi_pool.Copy(source, role, verify, self.job_timeout)
         return self._finished(volume_id, self._claim(
             volume_id, max(model.Capacity.from_gib(gib), source.size), copy))
 
-    def _at_rest(self, volume_id):
-        """The LUN of a volume that nobody uses or works on."""
+    def at_rest(self, volume_id):
+        """The LUN of a volume that nobody uses or works on.
+
+        :returns: LunState
+        :raises VolumeIsBusy: a guest has it
+        :raises LunBusy, VolumeUnknown: a job has it, or there is none
+        """
         lun = self.find(volume_id)
         if lun.state == 'used':
             raise errors.attached(lun)
@@ -288,7 +293,7 @@ class VolumeOperations:
         :raises VolumeIsBusy: the volume is attached
         :raises ZvmError: the volume is as it was
         """
-        lun = self._at_rest(volume_id)
+        lun = self.at_rest(volume_id)
         wanted = model.Capacity.from_gib(gib)
         if lun.size >= wanted:
             return lun
@@ -304,8 +309,8 @@ class VolumeOperations:
         :raises VolumeIsBusy: the volume is attached
         :raises ZvmError: the volume is as it was
         """
-        lun = self._at_rest(volume_id)
-        snapshot = self._at_rest(snapshot_id)
+        lun = self.at_rest(volume_id)
+        snapshot = self.at_rest(snapshot_id)
         return self._move(lun, snapshot, max(lun.size, snapshot.size),
                           verify)
 

@@ -43,7 +43,7 @@ class Side:
     """
 
     def __init__(self, channel, folder, database, server=None, ca_file=None,
-                 options=None, sabotaged=False):
+                 options=None, sabotaged=False, glance=None):
         if database is None:
             harness.Cinder(folder, {})
             return
@@ -53,7 +53,9 @@ class Side:
         if sabotaged:
             from cinder_zvm import volumedriver
             sabotage.commit(volumedriver.ZVMVolumeDriver)
-        self._cinder = harness.Cinder(folder, {BACKEND: section}, database)
+        self._cinder = harness.Cinder(folder, {BACKEND: section}, database,
+                                      more={'DEFAULT': {
+                                          'glance_api_servers': glance}})
         found = self._cinder.start(BACKEND)
         _ours(found.driver)
 
@@ -85,6 +87,16 @@ class Side:
     def create(self, volume):
         """Its row afterwards."""
         self._cinder.make(self._cinder.volume(volume))
+        return self.get(volume)
+
+    def create_from_image(self, volume, image):
+        """Its row afterwards."""
+        self._cinder.make(self._cinder.volume(volume), image_id=image)
+        return self.get(volume)
+
+    def upload(self, volume, image):
+        """Its row afterwards."""
+        self._cinder.upload(self._cinder.volume(volume), image)
         return self.get(volume)
 
     def delete(self, volume):

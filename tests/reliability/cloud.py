@@ -22,6 +22,7 @@ import re
 
 import requests
 
+from tests.functional.cinder import glance
 from tests import nursery
 from tests.reliability import processes
 from tests.reliability import truth
@@ -86,16 +87,27 @@ class Cloud(contextlib.ExitStack):
         # copies, and volumes that are reverted, will have then.
         self.written = {}
         self.promised = {}
+        # What images of volumes are to have: image -> text
+        self.images = {}
         self._writes = 0
 
     def __enter__(self):
         self.folder.mkdir(parents=True)
         self.simulator = self.enter_context(nursery.Simulator(self._world))
         self.truth = truth.Truth(self.simulator)
+        self.glance = self._start_glance()
         for side in SIDES:
             self.restart(side)
             self.callback(self.kill, side)
         return self
+
+    def _start_glance(self):
+        folder = self.folder / 'images'
+        folder.mkdir()
+        found = glance.Glance(folder)
+        found.setUp()
+        self.callback(found.cleanUp)
+        return found
 
     # processes
 
@@ -113,7 +125,8 @@ class Cloud(contextlib.ExitStack):
             folder=str(self.folder / side), sabotaged=self._sabotaged,
             database=str(self._parents.databases[side]),
             server=self.simulator.server, ca_file=self.simulator.ca_file,
-            options=getattr(self, '_%s_options' % side)())
+            options=getattr(self, '_%s_options' % side)(),
+            **({'glance': self.glance.server} if side == 'cinder' else {}))
 
     def kill(self, side):
         """SIGKILL; how it ended."""
@@ -211,6 +224,23 @@ class Cloud(contextlib.ExitStack):
     def promise(self, volume, source):
         """Once it is available the volume has the source's data."""
         self.promised[volume] = self.written[source]
+
+    def order_of_image(self):
+        """A volume that is to be made from an image: their ids."""
+        self._writes += 1
+        text = 'this was the image with number %d' % self._writes
+        path = self.folder / 'image'
+        truth.make_image(path, text)
+        image = self.glance.add(path)
+        volume = self.ask('cinder', 'order', gib=1)
+        self.promised[volume] = text
+        return {'volume': volume, 'image': image}
+
+    def order_image(self, volume):
+        """The id of an image that is to be made from a volume."""
+        image = self.glance.create(disk_format='raw')['id']
+        self.images[image] = self.written[volume]
+        return image
 
     def order_snapshot(self, volume):
         """The id of a snapshot that is to be made."""

@@ -9,6 +9,8 @@ has deleted all servers and volumes.
 
 import collections
 
+from tests.reliability import truth
+
 # A volume of these states has a LUN and its data.
 _WHOLE = ('available', 'reserved', 'attaching', 'in-use', 'detaching')
 _STATUS = {'free': 'free', 'used': 'used'}
@@ -31,6 +33,10 @@ class View:
         cloud.keep_promises(known)
         self.written = dict(cloud.written)
         self.promised = dict(cloud.promised)
+        self.images = [(image, cloud.glance.file(image), text)
+                       for image, text in cloud.images.items()
+                       if cloud.glance.images.get(image, {}).get('status')
+                       == 'active']
         self.luns = cloud.truth.luns()
         self.devices = cloud.truth.devices()
         self.guests = cloud.truth.guests()
@@ -109,6 +115,12 @@ def data_is_there(view):
             yield 'the data of volume %s is gone' % volume
 
 
+def images_are_whole(view):
+    for image, path, text in view.images:
+        if not truth.has(path, text):
+            yield 'image %s is active and not what it was made of' % image
+
+
 def clean_luns_are_zero(view):
     for lun in view.luns:
         new = (lun.get('state') == 'ours' and lun['volume'] not in
@@ -172,7 +184,8 @@ def attachments_work(view):
 
 
 SAFETY = (records_are_whole, one_volume_on_a_lun, volumes_have_their_luns,
-          snapshots_have_their_luns, data_is_there, clean_luns_are_zero,
+          snapshots_have_their_luns, data_is_there, images_are_whole,
+          clean_luns_are_zero,
           devices_belong, paths_belong, attachments_work)
 
 

@@ -112,12 +112,17 @@ def recover(cloud):
 # the states before
 
 
-def _new_volume(cloud):
+def _new_lun(cloud):
+    """See that there is a free one that is clean."""
     for each in cloud.truth.luns():
         if each['state'] == 'free' and each.get('clean') == 'yes':
             break
     else:
         cloud.delete(cloud.create())
+
+
+def _new_volume(cloud):
+    _new_lun(cloud)
     return {'volume': cloud.ask('cinder', 'order', gib=1)}
 
 
@@ -153,6 +158,16 @@ def _from_snapshot(cloud):
 def _clone(cloud):
     volume, = volumes(cloud, 1)
     return {'volume': cloud.order_copy(volume, source_volid=volume)}
+
+
+def _from_image(cloud):
+    _new_lun(cloud)
+    return cloud.order_of_image()
+
+
+def _to_image(cloud):
+    volume, = volumes(cloud, 1)
+    return {'volume': volume, 'image': cloud.order_image(volume)}
 
 
 def _extend(cloud):
@@ -199,6 +214,8 @@ register('snapshot', 'cinder', 'make_snapshot', _snapshot)
 register('delete_snapshot', 'cinder', 'delete_snapshot', _old_snapshot)
 register('from_snapshot', 'cinder', 'create', _from_snapshot)
 register('clone', 'cinder', 'create', _clone)
+register('from_image', 'cinder', 'create_from_image', _from_image)
+register('to_image', 'cinder', 'upload', _to_image)
 register('extend', 'cinder', 'extend', _extend)
 register('revert', 'cinder', 'revert', _revert)
 register('attach_first', 'nova', 'attach', _attach(0))

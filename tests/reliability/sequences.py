@@ -53,7 +53,8 @@ _FAULTS = {
 _SMAPI = ('Image_Device_Dedicate', 'Image_Device_Dedicate_DM',
           'Image_Device_Undedicate', 'Image_Device_Undedicate_DM')
 _SIDES = dict.fromkeys(('create', 'delete', 'make_snapshot', 'extend',
-                        'delete_snapshot', 'revert'), 'cinder')
+                        'delete_snapshot', 'revert', 'create_from_image',
+                        'upload'), 'cinder')
 
 
 class Story(AssertionError):
@@ -247,6 +248,20 @@ class Machine(stateful.RuleBasedStateMachine):
             kind = {'snapshot_id': source}
         made = self.cloud.order_copy(source, **kind)
         self.do('create', death, {'volume': made})
+
+    @stateful.precondition(lambda self: len(self.volumes(
+        'available', 'in-use')) < MOST_VOLUMES)
+    @stateful.rule(death=_DEATHS)
+    def create_from_image(self, death):
+        self.do('create_from_image', death, self.cloud.order_of_image())
+
+    @stateful.precondition(lambda self: self.volumes('available'))
+    @stateful.rule(death=_DEATHS, place=_PLACES)
+    def upload(self, death, place):
+        found = self.volumes('available')
+        volume = found[place % len(found)]
+        self.do('upload', death, {'volume': volume,
+                                  'image': self.cloud.order_image(volume)})
 
     @stateful.precondition(lambda self: self.deletable())
     @stateful.rule(death=_DEATHS, place=_PLACES)

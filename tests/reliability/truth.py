@@ -19,7 +19,7 @@ ZHCP_FCP_LIST = '3B0F'
 _WWPN = '5005076303001001'
 _DEDICATE = re.compile(r'^ *DEDICATE +(\w+)', re.M)
 _RULE = re.compile(r'41-zfcp-lun-0\.0\.(\w{4}):0x(\w{16}):0x(\w{16})\.rules')
-_BUSY = ('preparing', 'copying', 'wiping', 'freeing')
+_BUSY = ('preparing', 'copying', 'wiping', 'freeing', 'filling', 'sending')
 # A disk of any size has these, so that they are looked for on copies too.
 _PLACES = (0, 2 ** 29, 2 ** 30 - 4096)
 
@@ -49,6 +49,29 @@ def world():
             'guests': {},
         }},
     }
+
+
+def make_image(path, text):
+    """A raw image of 1 GiB that has what :meth:`Truth.write` writes."""
+    with open(path, 'wb') as file:
+        file.truncate(2 ** 30)
+        _write(file, text)
+
+
+def has(path, text):
+    """Whether that is in a file or on a disk."""
+    with open(path, 'rb') as file:
+        for place in _PLACES:
+            file.seek(place)
+            if file.read(len(text)) != text.encode():
+                return False
+    return True
+
+
+def _write(file, text):
+    for place in _PLACES:
+        file.seek(place)
+        file.write(text.encode())
 
 
 class Truth:
@@ -128,18 +151,11 @@ class Truth:
     def write(self, lun, text):
         """What a tenant keeps in the first GiB of the disk."""
         with open(self._disks[lun], 'r+b') as file:
-            for place in _PLACES:
-                file.seek(place)
-                file.write(text.encode())
+            _write(file, text)
 
     def has(self, lun, text):
         """Whether what :meth:`write` wrote is still there."""
-        with open(self._disks[lun], 'rb') as file:
-            for place in _PLACES:
-                file.seek(place)
-                if file.read(len(text)) != text.encode():
-                    return False
-        return True
+        return has(self._disks[lun], text)
 
     def soil(self, lun):
         """Somebody else has written to a free LUN: it is not clean."""

@@ -32,6 +32,7 @@ from tests import forked
 from tests.functional.cinder import base
 from tests.functional.cinder import child
 from tests.functional.cinder import client
+from tests.functional.cinder import glance
 from tests.functional.cinder import harness
 from tests.functional.cinder import services
 from tests import nursery
@@ -70,11 +71,13 @@ class Cloud(fixtures.Fixture):
     :param workdir: folder for configuration, database, logs
     :param backends: dict of section name -> options (harness.section)
     :param simulator: has `server` (HOST:PORT) and `ca_file`
+    :param more: further options of [DEFAULT]
     """
 
-    def __init__(self, workdir, backends, simulator):
+    def __init__(self, workdir, backends, simulator, more=()):
         super().__init__()
         self.workdir = pathlib.Path(workdir)
+        self._more = dict(more)
         self._backends = {
             name: dict({'zvm_xcat_server': simulator.server,
                         'zvm_ca_file': simulator.ca_file}, **options)
@@ -83,7 +86,7 @@ class Cloud(fixtures.Fixture):
     def _setUp(self):
         _import_all()
         job = {'workdir': str(self.workdir), 'backends': self._backends,
-               'database': _database()}
+               'database': _database(), 'more': self._more}
         self._channel, theirs = socket.socketpair()
         self._channel.settimeout(_LIMIT)
         self.pid = os.fork()
@@ -136,18 +139,22 @@ class Cloud(fixtures.Fixture):
 
 
 class _Place(fixtures.Fixture):
-    """A simulator, a folder and a cloud, with a volume type per back-end."""
+    """A simulator, a folder, Glance and a cloud, with a type per back-end."""
 
-    def __init__(self, world, backends):
+    def __init__(self, world, backends, options):
         super().__init__()
         self._world = world
         self._backends = backends
+        self._options = options
 
     def _setUp(self):
         self.simulator = self.useFixture(nursery.Simulator(self._world))
         self.workdir = self.useFixture(fixtures.TempDir()).path
-        self.cloud = self.useFixture(Cloud(self.workdir, self._backends,
-                                           self.simulator))
+        self.glance = self.useFixture(glance.Glance(
+            self.useFixture(fixtures.TempDir()).path))
+        self.cloud = self.useFixture(Cloud(
+            self.workdir, self._backends, self.simulator,
+            dict(self._options, glance_api_servers=self.glance.server)))
         for name in self._backends:
             self.cloud.client.create_type(name, volume_backend_name=name)
 
@@ -159,12 +166,12 @@ class _Standing:
         self._kind = self._place = None
         atexit.register(self.drop)
 
-    def take(self, world, backends):
-        """One for this world and these back-ends, with nothing in it."""
-        kind = json.dumps([world, backends], sort_keys=True)
+    def take(self, *what):
+        """A _Place of this kind, with nothing in it."""
+        kind = json.dumps(what, sort_keys=True)
         if kind != self._kind:
             self.drop()
-            place = _Place(world, backends)
+            place = _Place(*what)
             place.setUp()
             self._kind, self._place = kind, place
         return self._place
@@ -182,6 +189,8 @@ _standing = _Standing()
 class ApiTestCase(base.ManagerTestCase):
     """self.cloud is joined to self.simulator; self.client asks it.
 
+    self.glance is the Glance that it asks for images.
+
     The drivers are ours and have asked the simulator.  There is a volume
     type for each back-end, of the same name.
 
@@ -191,22 +200,25 @@ class ApiTestCase(base.ManagerTestCase):
     """
 
     shared = False
+    options = {}        # of [DEFAULT] in cinder.conf
     _spoilt = False
 
     def places(self):
         if self.shared:
-            self._place = _standing.take(self.world(), self.backends)
+            self._place = _standing.take(self.world(), self.backends,
+                                         self.options)
             self.addCleanup(self._leave)
             self.addOnException(self._spoil)
         else:
-            self._place = self.useFixture(_Place(self.world(),
-                                                 self.backends))
+            self._place = self.useFixture(_Place(
+                self.world(), self.backends, self.options))
         return self._place.simulator, self._place.workdir
 
     def setUp(self):
         super().setUp()
         self.cloud = self._place.cloud
         self.client = self.cloud.client
+        self.glance = self._place.glance
         self._began = self._log.stat().st_size
         self.assertEqual({name: [harness.DRIVER, True]
                           for name in self.backends},

@@ -99,6 +99,19 @@ class Client:
         self._action('/volumes/' + volume_id, 'os-retype',
                      new_type=volume_type, migration_policy='on-demand')
 
+    def upload(self, volume_id, disk_format='raw', force=False):
+        """Order an image of a volume; the image's id."""
+        return self.ask('POST', '/volumes/%s/action' % volume_id, {
+            'os-volume_upload_image': {
+                'image_name': 'of-a-volume', 'disk_format': disk_format,
+                'container_format': 'bare', 'force': force}})[
+            'os-volume_upload_image']['image_id']
+
+    def reimage(self, volume_id, image_id):
+        """Let a volume that is available be another image."""
+        self._action('/volumes/' + volume_id, 'os-reimage',
+                     image_id=image_id, reimage_reserved=False)
+
     def reset(self, volume_id, **states):
         """Set status, attach_status in the database and nowhere else."""
         self._action('/volumes/' + volume_id, 'os-reset_status', **states)

@@ -179,14 +179,29 @@ class Cinder:
         volume.create()
         return volume
 
-    def make(self, volume):
-        """What the scheduler asks of cinder-volume; the row is as it left."""
+    def make(self, volume, **spec):
+        """What the scheduler asks of cinder-volume; the row is as it left.
+
+        :param spec: such as image_id
+        """
         from cinder import objects
         try:
             self._manager(volume).create_volume(
                 self.context, volume,
-                request_spec=objects.RequestSpec(volume_id=volume.id),
+                request_spec=objects.RequestSpec(volume_id=volume.id, **spec),
                 filter_properties={}, allow_reschedule=False)
+        finally:
+            volume.refresh()
+
+    def upload(self, volume, image_id):
+        """Let a raw image, which Glance has empty, be the volume's."""
+        volume.status = 'uploading'
+        volume.save()
+        try:
+            self._manager(volume).copy_volume_to_image(
+                self.context, volume.id, {
+                    'id': image_id, 'disk_format': 'raw',
+                    'container_format': 'bare'})
         finally:
             volume.refresh()
 

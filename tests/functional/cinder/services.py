@@ -13,6 +13,7 @@ which have them called by api.Cloud.ask: JSON arguments, and a JSON result.
 import importlib
 import importlib.metadata
 import json
+import os
 import socketserver
 import sys
 import threading
@@ -34,10 +35,11 @@ def paste_file():
     raise FileNotFoundError('cinder brings no api-paste.ini')
 
 
-def _sections():
+def _sections(more):
     """What cinder.conf has beside the sections of harness.Cinder."""
     return {
         'DEFAULT': {
+            **more,
             'auth_strategy': 'noauth', 'api_paste_config': paste_file(),
             # no report but those that a test asks for
             'periodic_interval': 0,
@@ -84,6 +86,21 @@ def _take_turns():
                             retval=True)
 
 
+def _be_root(workdir):
+    """Cinder looks at images as root: `sudo cinder-rootwrap FILE COMMAND`.
+
+    What it does there any user may do with his own files.
+    """
+    if not os.geteuid():
+        return
+    place = os.path.join(workdir, 'bin')
+    os.makedirs(place, exist_ok=True)
+    with open(os.path.join(place, 'sudo'), 'w') as script:
+        script.write('#!/bin/sh\nshift 2\nexec "$@"\n')
+    os.chmod(script.name, 0o755)
+    os.environ['PATH'] = '%s:%s' % (place, os.environ['PATH'])
+
+
 class _Server(socketserver.ThreadingMixIn, simple_server.WSGIServer):
     daemon_threads = True
     request_queue_size = 64
@@ -102,9 +119,10 @@ class Services:
     :ivar port: of the API
     """
 
-    def __init__(self, workdir, backends, database):
+    def __init__(self, workdir, backends, database, more):
+        _be_root(workdir)
         self.cinder = harness.Cinder(workdir, backends, database,
-                                     more=_sections())
+                                     more=_sections(more))
         _pass_json()
         _take_turns()
         from cinder.wsgi import wsgi
@@ -208,7 +226,8 @@ def _answer(services, question):
 
 def serve(channel, job):
     """Start the services; answer the test's questions until it ends."""
-    services = Services(job['workdir'], job['backends'], job['database'])
+    services = Services(job['workdir'], job['backends'], job['database'],
+                        job['more'])
     with channel.makefile('rw') as stream:
         stream.write(json.dumps({'result': services.port}) + '\n')
         stream.flush()

@@ -47,6 +47,8 @@ class DriverTestCase(testtools.TestCase):
             'cinder_zvm.records.Records.volumes', lambda _: self.known))
         self.useFixture(fixtures.MonkeyPatch('cinder_zvm.volumeop._PAUSE',
                                              0))
+        self.useFixture(fixtures.MonkeyPatch(
+            'cinder_zvm.imageop.Transfers.probe', lambda _: '192.0.2.7'))
         self.useFixture(fixtures.MonkeyPatch('cinder_zvm.backend.connect',
                                              self._connect))
         self.driver = self.make_driver(**self.options)

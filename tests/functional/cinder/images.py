@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Images of each kind, sound and bad, and volumes that are made of them."""
+
+import os
+import pathlib
+import random
+import shutil
+import subprocess
+import tempfile
+
+from tests.functional.cinder import api
+from tests.functional.cinder import harness
+from tests import waits
+from tests import worlds
+from tests import zeros
+
+MIB = 2 ** 20
+GIB = 2 ** 30
+QEMU_IMG = shutil.which('qemu-img')
+
+
+def scattered(path, size, seed=1, pieces=12):
+    """A raw image: some pieces of data that nothing compresses, and holes.
+
+    Its first and its last byte are data.
+    """
+    chance = random.Random(seed)
+    with open(path, 'wb') as file:
+        file.truncate(size)
+        for place in [0, size - 1] + [chance.randrange(size)
+                                      for _ in range(pieces)]:
+            file.seek(place)
+            file.write(chance.randbytes(
+                min(chance.randrange(1, MIB), size - place)))
+    return path
+
+
+def convert(path, wanted, made, *more):
+    """An image in another format."""
+    subprocess.run([QEMU_IMG, 'convert', '-O', wanted, *more, path, made],
+                   check=True, capture_output=True)
+    return made
+
+
+def truncated(path, size):
+    os.truncate(path, size)
+    return path
+
+
+class ImagesTestCase(api.TrustingTestCase):
+    """Volumes of 1 and 2 GiB, and a folder for images."""
+
+    backends = {'zvmssio1': harness.section(1, zvm_trust_free_luns=True)}
+
+    def world(self):
+        return worlds.small()
+
+    def setUp(self):
+        if not QEMU_IMG:
+            self.skipTest('qemu-img is missing')
+        super().setUp()
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+
+    def path(self, name):
+        return str(self.folder / name)
+
+    # what is ordered
+
+    def order(self, image_id, size=1, **fields):
+        return self.client.create(size, imageRef=image_id, **fields)
+
+    def made(self, image_id, size=1, **fields):
+        """A volume of an image, when it is there."""
+        return self.available(self.order(image_id, size, **fields))
+
+    def uploaded(self, volume, disk_format='raw'):
+        """The path of an image that was made of a volume."""
+        image_id = self.client.upload(volume['id'], disk_format)
+        self.available(volume)
+        waits.until(lambda: self.glance.images[image_id]['status']
+                    == 'active', 20, 0.1)
+        return self.glance.file(image_id)
+
+    def failed(self, volume):
+        """It comes to nothing; what the log says of it."""
+        self.client.reached(self.client.volume, volume['id'], 'error')
+        return self.log()
+
+    # what is there
+
+    def disk_of(self, volume):
+        return self.disk(self.provider_id(volume))[0]
+
+    def assertIs(self, volume, path):
+        """A volume has all bytes of a raw image, and zeros behind."""
+        self.assertTrue(zeros.begins_with(self.disk_of(volume), path),
+                        volume)
+
+    def assertNothingLeft(self):
+        """No file of an image, no process that serves one, no token."""
+        waits.until(lambda: not self._left(), 20, 0.1)
+        self.assertEqual([], self._left())
+
+    def _left(self):
+        place = self.cloud.workdir / 'conversion'
+        zhcp = pathlib.Path(
+            self.simulator.state()['lpars']['host1']['zhcp']['root'])
+        return [*place.glob('*'),
+                *(zhcp / 'var/lib/zvm-volume/jobs').glob('*.token')]
