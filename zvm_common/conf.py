@@ -169,6 +169,34 @@ a zHCP, and the time that one waits for its turn counts. At the end of this
 time a copy is given up. A wipe is not: it goes on, and is found again by the
 next try.
 """),
+    cfg.StrOpt(
+        'zvm_stream_address', sample_default='10.1.0.5',
+        help="""
+Address of this host that the zHCP reaches: images come and go there.
+
+An IPv4 or IPv6 address, or a name that this host has. It is the zHCP that
+connects, by TLS, for each image anew; the management node sees none of the
+data. When not set it is my_ip of [DEFAULT].
+"""),
+    cfg.StrOpt(
+        'zvm_stream_ports', default='', sample_default='50000-50063',
+        help="""
+TCP ports of this host for streams of images, as LOW-HIGH.
+
+Each image that is on its way takes one, and only as long as it takes. Let
+the zHCP's address through to them where there is a firewall. All back-ends and
+processes of a host may have the same ones. When empty it is any port that the
+operating system gives.
+"""),
+    cfg.StrOpt(
+        'zvm_zhcp_address', default='', sample_default='10.1.0.9',
+        help="""
+IP address that the zHCP's connections to this host come from.
+
+Only connections from there are answered. When empty it is the one that the
+zHCP tells; set it where the way to this host goes through network address
+translation.
+"""),
 ]
 
 nova_opts = [
@@ -191,7 +219,9 @@ class Settings:
     """Checked options; times in seconds.
 
     ``pool`` is None in a section without the option (Nova's);
-    ``hypervisor`` and ``ca_file`` are None when not set.
+    ``hypervisor``, ``ca_file``, ``stream_address`` (Cinder's my_ip then) and
+    ``zhcp_address`` (as the zHCP tells) are None when not set.
+    ``stream_ports`` is (low, high), and (0, 0) for any.
     """
 
     server: model.Server
@@ -211,6 +241,9 @@ class Settings:
     copy_verify: str = 'all'
     cloud: str = ''
     sweep_interval: int = 600
+    stream_address: model.HostAddress | None = None
+    stream_ports: tuple = (0, 0)
+    zhcp_address: model.IpAddress | None = None
 
     def of_cloud(self, name):
         """A service's name, unique among all clouds: ``name@cloud``."""
@@ -246,7 +279,12 @@ def settings(section):
         job_timeout=read.plain('zvm_job_timeout'),
         copy_verify=read.plain('zvm_copy_verify'),
         cloud=read.optional('zvm_cloud', _cloud) or '',
-        sweep_interval=read.plain('zvm_sweep_interval'))
+        sweep_interval=read.plain('zvm_sweep_interval'),
+        stream_address=read.optional('zvm_stream_address',
+                                     model.HostAddress),
+        stream_ports=(read.optional('zvm_stream_ports', model.parse_ports)
+                      or (0, 0)),
+        zhcp_address=read.optional('zvm_zhcp_address', model.IpAddress))
     _no_overlap(result)
     return result
 

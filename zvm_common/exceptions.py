@@ -9,6 +9,7 @@
 :class:`BadAnswer`        the management node answered nonsense: likewise
 :class:`CommandFailed`    the management node said no
 :class:`Refused`          our program on a zHCP or in a guest said no
+:class:`StreamFailed`     an image did not get through between the hosts
 ========================  ==================================================
 
 A message says what was found; :attr:`ZvmError.advice` says what to do about
@@ -195,6 +196,13 @@ class LockTimeout(TryLater):
     advice = 'Try again; if it stays so look for a hanging process there.'
 
 
+class EndpointFailed(TryLater):
+    """This host cannot offer the zHCP a place for an image's stream."""
+
+    advice = ('Check zvm_stream_address (an address of this host) and '
+              'zvm_stream_ports.')
+
+
 # Something may have happened.
 
 class OutcomeUnknown(ZvmError):
@@ -214,6 +222,16 @@ class BadAnswer(ZvmError):
 
 class CommandFailed(ZvmError):
     """The management node refused or failed, in its own words."""
+
+
+class StreamFailed(ZvmError):
+    """An image did not get whole from the zHCP to this host, or there.
+
+    What became of the LUN only the zHCP knows.
+    """
+
+    advice = ('Check the network between the zHCP and this host '
+              '(zvm_stream_address), and try again.')
 
 
 # Our program said no.

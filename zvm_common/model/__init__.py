@@ -28,6 +28,9 @@ from zvm_common.model.name import PoolName
 from zvm_common.model.name import Server
 from zvm_common.model.name import Userid
 from zvm_common.model.name import Uuid
+from zvm_common.model.network import HostAddress
+from zvm_common.model.network import IpAddress
+from zvm_common.model.network import parse_ports
 from zvm_common.model.poolline import owner_stamp
 from zvm_common.model.poolline import POOL_HEADER
 from zvm_common.model.poolline import PoolLine
@@ -35,8 +38,8 @@ from zvm_common.model.poolline import stamp_owner
 
 __all__ = (
     'Capacity', 'DeviceNumber', 'DeviceRanges', 'GIB', 'HeaderText',
-    'HostName', 'Lun', 'MIB', 'NODE_GROUP', 'NodeName', 'OperationId',
-    'POOL_HEADER', 'Path', 'PoolLine', 'PoolName', 'Server', 'Userid',
-    'Uuid', 'Wwpn', 'format_wwpns', 'owner_stamp', 'parse_wwpns',
-    'stamp_owner',
+    'HostAddress', 'HostName', 'IpAddress', 'Lun', 'MIB', 'NODE_GROUP',
+    'NodeName', 'OperationId', 'POOL_HEADER', 'Path', 'PoolLine', 'PoolName',
+    'Server', 'Userid', 'Uuid', 'Wwpn', 'format_wwpns', 'owner_stamp',
+    'parse_ports', 'parse_wwpns', 'stamp_owner',
 )

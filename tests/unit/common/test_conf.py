@@ -97,9 +97,13 @@ class SettingsTest(ConfTest):
                              ('zvm_hypervisor', 'host1'),
                              ('zvm_fcp_list', '3B00-3B0F'),
                              ('zvm_zhcp_fcp_list', '3B00'),
+                             ('zvm_stream_address', '10.1.0.5'),
+                             ('zvm_stream_ports', '50000-50063'),
+                             ('zvm_zhcp_address', '10.1.0.9'),
                              ('zvm_xcat_server', 'mn.example.com')):
             for bad in list(hostile.spoilt(good)) + ['all', 'a,b', '../x']:
-                if option == 'zvm_xcat_server' and bad == 'all':
+                if bad == 'all' and option in ('zvm_xcat_server',
+                                               'zvm_stream_address'):
                     continue
                 error = self.assertRaises(
                     exceptions.ConfigurationError, conf.settings,
@@ -119,6 +123,31 @@ class SettingsTest(ConfTest):
             text = self.refused(option, bad)
             self.assertIn(rule, text)
             self.assertIn(bad, text + ' -1 0 ')
+
+    def test_where_images_come_and_go(self):
+        found = self.settings()
+        self.assertEqual((None, (0, 0), None), (
+            found.stream_address, found.stream_ports, found.zhcp_address))
+        found = self.settings(zvm_stream_address='Cinder1.example.com',
+                              zvm_stream_ports='50000-50063',
+                              zvm_zhcp_address='FD00:0::9')
+        self.assertEqual(
+            ('cinder1.example.com', (50000, 50063), 'fd00::9'),
+            (str(found.stream_address), found.stream_ports,
+             str(found.zhcp_address)))
+
+    def test_addresses_and_ports_that_no_stream_can_have(self):
+        for option, bad in (('zvm_stream_address', '10.1.0.5:443'),
+                            ('zvm_stream_address', '0.0.0.0'),
+                            ('zvm_stream_address', '10.1.0.256'),
+                            ('zvm_stream_address', 'https://cinder1'),
+                            ('zvm_zhcp_address', 'zhcp1'),
+                            ('zvm_zhcp_address', '::'),
+                            ('zvm_stream_ports', '50000'),
+                            ('zvm_stream_ports', '443-500'),
+                            ('zvm_stream_ports', '50063-50000'),
+                            ('zvm_stream_ports', '60000-70000')):
+            self.assertIn(bad, self.refused(option, bad))
 
     def test_nobody_is_given_the_zhcps_own_devices(self):
         text = self.refused('zvm_fcp_list', '3B00-3B0F;3C00',

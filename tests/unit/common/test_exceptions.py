@@ -32,7 +32,8 @@ class TreeTest(testtools.TestCase):
                  'UnknownNode HypervisorUnknown PoolMissing PoolDamaged '
                  'DuplicateLun ToolMissing ZhcpMismatch'),
                 (exceptions.TryLater,
-                 'MnUnreachable ZhcpDown GuestUnreachable LockTimeout'),
+                 'MnUnreachable ZhcpDown GuestUnreachable LockTimeout '
+                 'EndpointFailed'),
                 (exceptions.Refused,
                  'StaleGeneration LunBusy NoSuitableLun VolumeUnknown '
                  'NoFcpDevice SmapiFailed Quarantined LedgerDamaged '
@@ -40,7 +41,7 @@ class TreeTest(testtools.TestCase):
                  'WipeFailed'),
                 (exceptions.ZvmError,
                  'InvalidValue ConfigurationError TryLater OutcomeUnknown '
-                 'BadAnswer CommandFailed Refused')):
+                 'BadAnswer CommandFailed Refused StreamFailed')):
             for name in kin.split():
                 self.assertEqual(kind, getattr(exceptions, name).__mro__[1])
 

@@ -27,6 +27,8 @@ GOOD = (
     (model.NodeName, 'vm-1.example_a', 'vm-1.example_a'),
     (model.Userid, 'Lnx@0001', 'LNX@0001'),
     (model.HostName, 'Zhcp1.example.com', 'zhcp1.example.com'),
+    (model.HostAddress, 'FD00:0:0::1', 'fd00::1'),
+    (model.IpAddress, '::ffff:10.1.0.9', '10.1.0.9'),
     (model.Server, 'MN.example.com:8443', 'mn.example.com:8443'),
     (model.Uuid, UUID.upper(), UUID),
     (model.OperationId, UUID, UUID),
@@ -35,6 +37,7 @@ PARSERS = (
     (model.Capacity.parse, '10.5G'),
     (model.DeviceRanges.parse, '3B00-3B3F;3C00'),
     (model.DeviceNumber.from_bus_id, '0.0.3b20'),
+    (model.parse_ports, '50000-50063'),
     (model.parse_wwpns, W1 + ';' + W2),
     (model.Path.parse, '0.0.3b20:0x%s:0x%s' % (W1, L1)),
     (model.PoolLine.parse, LINE),
@@ -87,8 +90,8 @@ class EveryValueTest(testtools.TestCase):
             for bad in hostile.WHOLE:
                 if bad == '' and make == model.DeviceRanges.parse:
                     continue
-                if bad == 'all' and make in (model.Userid, model.HostName,
-                                             model.Server):
+                if bad == 'all' and make in (model.Userid, model.HostAddress,
+                                             model.HostName, model.Server):
                     continue  # names like any other, to z/VM and DNS
                 if bad == '@group' and make is model.Userid:
                     continue
