@@ -144,8 +144,12 @@ class Endpoint(fixtures.Fixture):
                                   kwargs={'poll_interval': 0.02})
         thread.start()
         self.addCleanup(thread.join)
-        self.addCleanup(self._server.server_close)
-        self.addCleanup(self._server.shutdown)
+        self.addCleanup(self.close)
+
+    def close(self):
+        """Nobody listens any more."""
+        self._server.shutdown()
+        self._server.server_close()
 
 
 def pin_of(pem):

@@ -84,7 +84,11 @@ verb_job() {
     done
 }
 
-fail() { echo "$*"; exit 1; }
+fail() { # one line, whatever a tool has said
+    printf '%s\n' "$*" | tr '\n' ' '
+    echo
+    exit 1
+}
 
 # What a disk is after a job that failed on it: no one's, until somebody has
 # looked.  A volume that is deleted is there to be deleted again; one that is

@@ -201,7 +201,8 @@ fill_disk() {
     fi
     go_on
     # a server that tells nothing for a minute is gone
-    ask_for_image --speed-limit 1 --speed-time 60 2>"$files.curl" | ( receive )
+    ask_for_image --no-buffer --speed-limit 1 --speed-time 60 \
+        2>"$files.curl" | ( receive )
     fill_rc=$?
     [ $fill_rc != "$CUT" ] || fail "$(curl_words <"$files.curl")"
     return $fill_rc

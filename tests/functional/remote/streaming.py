@@ -3,10 +3,14 @@
 
 import os
 import random
+import threading
 
 from tests.functional.remote import base
 from tests.functional.remote import copies
+from tests.functional.remote import test_wipe
 from tests import streams
+from tests import zeros
+from zvm_common import exceptions
 from zvm_common.pool import streams as pool_streams
 
 MIB = 2 ** 20
@@ -63,3 +67,51 @@ class StreamBase(copies.CopyBase):
         folder = self.folder('ZHCP1') / 'var/lib/zvm-volume/jobs'
         return {name for name in os.listdir(folder) if name.endswith((
             '.token', '.curl', '.broke', '.dd', '.fifo', '.sums', '.sum'))}
+
+    def kill(self, lun):
+        """SIGKILL to the job and to all that it has started."""
+        while self.pool.look(lun.volume_id).job != 'dead':
+            test_wipe.kill_jobs(self.folder('ZHCP1'), b'job',
+                                b'--pinnedpubkey', b'iflag=fullblock',
+                                b'sha256sum', b'tee')
+
+    def assertHas(self, lun, data):
+        """The disk has these bytes and zeros behind them."""
+        found = self.content(lun)
+        self.assertTrue(found.startswith(data), 'other bytes')
+        self.assertFalse(found[len(data):].strip(b'\0'))
+
+    def assertNothingLeft(self):
+        self.assertEqual(set(), self.left())
+        self.assertEqual([], self.scsi('ZHCP1'))
+
+    def failed(self, lun, end, **kwargs):
+        """The words of a fill that fails; the LUN is the volume's and zero."""
+        error = self.assertRaises(exceptions.StreamFailed, self.filled, lun,
+                                  end, **kwargs)
+        self.assertEmpty(lun)
+        return str(error)
+
+    def assertEmpty(self, lun):
+        now = self.pool.look(lun.volume_id)
+        self.assertEqual(('ours', ''), (now.state, now.drift))
+        self.assertTrue(zeros.is_zero(self.disk_file(lun)))
+        self.assertNothingLeft()
+
+
+class Held:
+    """A body whose second part comes when it is let go."""
+
+    def __init__(self, *parts):
+        self._parts = parts
+        self._go = threading.Event()
+        self.waits = threading.Event()
+
+    def go(self):
+        self._go.set()
+
+    def __call__(self):
+        yield self._parts[0]
+        self.waits.set()
+        self._go.wait(60)
+        yield from self._parts[1:]
