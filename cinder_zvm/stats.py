@@ -9,8 +9,9 @@ from cinder.common import constants
 #   filter_function = "volume.size <= capabilities.zvm_largest_free_gb"
 
 # Of a LUN in the pool, in the order in which an operator looks for them.
-_COUNTS = ('free', 'preparing', 'copying', 'ours', 'used', 'wiping', 'freeing',
-           'quarantined', 'foreign', 'lost', 'drift', 'twice')
+_COUNTS = ('free', 'preparing', 'copying', 'filling', 'ours', 'sending',
+           'used', 'wiping', 'freeing', 'quarantined', 'foreign', 'lost',
+           'drift', 'twice')
 
 
 def report(identity, pool_name, view, reserved_percentage):

@@ -159,7 +159,7 @@ class Sweeper:
             elif lun.state == 'quarantined' and lun.phase == 'unknown':
                 self._do(self._pool.readmit, lun, report, report.readmitted)
         elif lun.phase == 'create' and lun.state in (
-                'ours', 'preparing', 'copying'):
+                'ours', 'preparing', 'copying', 'filling', 'sending'):
             self._do(self._pool.abandon, lun, report, report.undone)
         elif known is None and lun.state == 'ours':
             self._do(self._pool.set_aside, lun, report, report.set_aside)

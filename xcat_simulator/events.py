@@ -83,6 +83,10 @@ def _space(host, value):
     host.zhcp.linux.trouble.set_full(value == 'full')
 
 
+def _network(host, value):
+    host.zhcp.linux.trouble.set_network(value.split()[0], _bytes(value) or 0)
+
+
 def _pause(host, value):
     host.pause = float(value)
 
@@ -119,6 +123,8 @@ EVENTS = {
     'clock': (re.compile('-?[0-9]{1,9}'), 'SECONDS that it is ahead',
               _clock),
     'space': (re.compile('full|free'), 'full or free', _space),
+    'network': (re.compile('up|down|cuts after [0-9]{1,15}'),
+                'up, down or cuts after BYTES', _network),
     'pause': (re.compile(r'[0-9]{1,4}(?:\.[0-9]{1,6})?'), 'SECONDS',
               _pause),
     'guest': (

@@ -354,6 +354,15 @@ class CopyFailed(Refused):
               'copied is wiped.')
 
 
+class StreamFailed(Refused):
+    """An image did not come to its LUN, or from it, whole and unchanged."""
+
+    advice = ('Mend the cause that the message names and try again; check '
+              'the network and firewall between the zHCP and the Cinder host '
+              '(zvm_stream_address, zvm_stream_ports), and see "Images" in '
+              'the manual.')
+
+
 _BY_CODE = {
     'stale': StaleGeneration,
     'busy': LunBusy,
@@ -371,6 +380,7 @@ _BY_CODE = {
     'mismatch': DiskMismatch,
     'path': PathFailed,
     'wipe': WipeFailed,
+    'net': StreamFailed,
     'tool': ToolMissing,
     'lock': LockTimeout,
     'usage': Refused,

@@ -108,6 +108,62 @@ esac
 exec "$real" "$@"
 '''
 
+# The host's curl, as far as the node's network lets it (machine.trouble). With
+# "cuts" in network so many bytes of an upload or of an answer pass, then the
+# connection breaks; so does one whose curl the simulator kills.
+_CURL = r"""#!/bin/sh
+real=/usr/bin/curl
+[ -x "$real" ] || real=/bin/curl
+network=up after=
+[ ! -e "$ZVM_ROOT/usr/libexec/network" ] ||
+    read -r network after < "$ZVM_ROOT/usr/libexec/network"
+case $* in
+*://*) ;;
+*) exec "$real" "$@" ;;
+esac
+broken() {
+    echo "curl: (56) Recv failure: Connection reset by peer" >&2
+    exit 56
+}
+case $network in
+down)
+    echo "curl: (7) Failed to connect: Network is unreachable" >&2
+    exit 7
+    ;;
+cuts)
+    own=$ZVM_ROOT/tmp/.network.$$
+    trap 'rm -f "$own"' EXIT
+    case " $* " in
+    *' -T - '* | *' --upload-file - '*)
+        mkfifo "$own"
+        "$real" "$@" < "$own" &
+        {
+            head -c "$after"
+            [ "$(head -c 1 | wc -c)" = 0 ] || kill -9 $!
+        } > "$own"
+        wait $!
+        code=$?
+        ;;
+    *)
+        exec 4>&1
+        code=$({
+            { "$real" "$@" 2> "$own" 3>&-; echo $? >&3; } |
+                head -c "$after" >&4
+        } 3>&1)
+        [ "$code" != 23 ] || broken
+        cat "$own" >&2
+        ;;
+    esac
+    ;;
+*)
+    "$real" "$@"
+    code=$?
+    ;;
+esac
+[ "$code" != 137 ] || broken
+exit "$code"
+"""
+
 # What asks for another time than now is answered as the host does.
 DATE = '''#!/bin/sh
 real=/bin/date
@@ -235,5 +291,5 @@ ExecStart=/usr/bin/iucvserv start
 WantedBy=multi-user.target
 '''
 
-SCRIPTS = {'dd': _DD, 'hostname': _HOSTNAME, 'id': _ID, 'sudo': _SUDO,
+SCRIPTS = {'curl': _CURL, 'dd': _DD, 'hostname': _HOSTNAME, 'id': _ID, 'sudo': _SUDO,
            'uname': _UNAME, 'whoami': _WHOAMI}

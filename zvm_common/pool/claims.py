@@ -78,6 +78,11 @@ class Pool:
             str(d) for _, d in zip(range(_JOB_DEVICES), zhcp_devices)
         ) or 'none'
 
+    @property
+    def job_devices(self):
+        """Some of the zHCP's devices, in the words of its verbs."""
+        return self._job_devices
+
     def check(self):
         """Refuse a pool from which nothing may be handed out.
 
@@ -307,7 +312,10 @@ class Pool:
                            'any', operation=found.operation_id)
 
 
-_AT_WORK = {'preparing': 'wipe', 'wiping': 'wipe', 'copying': 'copy'}
+_AT_WORK = {'preparing': 'wipe', 'wiping': 'wipe', 'copying': 'copy',
+            'filling': 'image download', 'sending': 'image upload'}
+# What the bytes of a job are that is not done when the disk's size is reached.
+_DONE = {'copying': 'copied and read back', 'filling': 'written and read back'}
 
 
 def _work(found):
@@ -316,8 +324,8 @@ def _work(found):
 
 def _progress(found):
     done = '%.1f' % (found.done / model.GIB)
-    if found.state == 'copying':
-        return '%s GiB copied and read back' % done
+    if found.state in _DONE:
+        return '%s GiB %s' % (done, _DONE[found.state])
     whole = '%.1f' % (found.size.bytes / model.GIB) if found.size else '?'
     return '%s of %s GiB' % (done, whole)
 

@@ -10,9 +10,10 @@ from zvm_common import model
 #: Lives of a LUN.  ``lost`` is a line with a volume's stamp and no record,
 #: ``foreign`` one that somebody else has reserved or uses, ``freeing`` one
 #: whose wipe is done and whose line is about to say so, ``copying`` one that
-#: becomes a copy of another (``why`` says that it failed).
-STATES = ('free', 'preparing', 'copying', 'ours', 'used', 'wiping', 'freeing',
-          'quarantined', 'lost', 'foreign')
+#: becomes a copy of another (``why`` says that it failed), ``filling`` and
+#: ``sending`` ones to which or from which an image is on its way.
+STATES = ('free', 'preparing', 'copying', 'filling', 'ours', 'sending', 'used',
+          'wiping', 'freeing', 'quarantined', 'lost', 'foreign')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,6 +35,9 @@ class LunState:
     (``moves``) from one LUN to another ``target`` and ``old``; those have an
     id of their own as ``volume_id``. ``source`` is the volume that it is being
     copied from, ``readers`` are those that are copied from this one.
+    ``sop`` is the operation of the last image transfer (kept until the next
+    one), ``said`` what became of it: ``ok:SIZE:SHA256``, ``no:REASON`` (blanks
+    as ``~``), or None (see :mod:`zvm_common.pool.streams`).
     """
 
     pool: str
@@ -66,6 +70,8 @@ class LunState:
     scope: str = ''
     phase: str = ''
     why: str | None = None
+    sop: str | None = None
+    said: str | None = None
 
     @property
     def size(self):
@@ -169,7 +175,9 @@ def _lun_state(fields):
                       in (get('readers') or '').split(';') if v),
         scope=get('scope') or '',
         phase=get('phase') or '',
-        why=(get('why') or '').replace('~', ' ') or None)
+        why=(get('why') or '').replace('~', ' ') or None,
+        sop=_maybe(model.OperationId, get('sop')),
+        said=get('said') or None)
 
 
 def _maybe(kind, text):

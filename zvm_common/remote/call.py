@@ -95,6 +95,7 @@ _SENTENCES = {
     'badpool': 'SCSI pool %(pool)s cannot be used',
     'unknown': 'The ledger on the zHCP knows no volume %(volume)s',
     'nofcp': 'No FCP device',
+    'net': 'The zHCP does not reach the Cinder host',
     'tool': 'Not installed there: %(missing)s',
     'format': 'The ledger has format %(found)s, this software knows '
               '%(known)s',

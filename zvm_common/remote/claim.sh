@@ -18,6 +18,8 @@ verb_claim() {
 begin_empty() {
     r_state=ours r_role=current r_source='' r_moves='' r_mgen=''
     [ "$c_clean" = yes ] || [ "$c_trust" = trust ] || r_state=preparing
+    # all its bytes are zero as long as it is of this generation
+    [ "$c_clean" != yes ] || r_zgen=$r_gen
 }
 
 take_lun() { # take_lun POOL VOLUME MINIMUM MAXIMUM SCOPE ZHCP-DEVICES LEDGER
@@ -49,7 +51,7 @@ carry a volume's stamp and have no record: the ledger is missing or old")"
     r_volume=$2 r_op=$OP r_before=free r_pool=$1 r_scope=$5
     r_wwpns=$(field wwpns "$chosen") r_lun=$(field lun "$chosen")
     r_gen=$((${r_gen:-0} + 1)) r_jobfcp=$6 r_why='' r_phase=create r_was=''
-    r_freed=''
+    r_freed='' r_sop='' r_said='' r_zgen=''
     lease_lun
     c_clean=${r_clean:-no} r_clean=no
     "$begin"
@@ -85,6 +87,10 @@ claim_again() {
             settle || :
             r_jobfcp=$1
             job_runs || [ -n "$r_why" ] || { save_lun && start_job; }
+            ;;
+        filling | sending)
+            settle || :
+            job_runs || { r_jobfcp=$1 && save_lun && begin_again; }
             ;;
         *) refuse busy "$(row)" ;;
     esac
@@ -164,7 +170,9 @@ look_row() { # look_row [KEY=VALUE]: the answer that says what is so now
     fi
     job=
     case $r_state in
-        preparing | wiping | copying) job_runs && job=runs || job=dead ;;
+        preparing | wiping | copying | filling | sending)
+            job_runs && job=runs || job=dead
+            ;;
     esac
     look_more="${look_more:+$look_more }job=$job readers=$(readers "$r_volume")"
     [ "$job" != runs ] || look_more="$look_more $(told_progress)"
@@ -203,6 +211,10 @@ verb_release() {
     case $r_state in
         freeing) free_again "$1" ;;
         used) refuse busy "$(row)" ;;
+        sending)
+            ! job_runs || refuse busy "$(row) text=$(text "an image is being \
+made of it")"
+            ;;
         wiping) job_runs && { settle || :; look_row; return; } ;;
     esac
     [ "$r_gen" = "$2" ] || refuse stale "$(row)"
@@ -216,7 +228,7 @@ verb_release() {
 # and a copy between its pieces
 give_up() { # give_up ZHCP-DEVICES
     case $r_state in
-        preparing | copying)
+        preparing | copying | filling)
             if job_runs; then
                 ! job_waits || r_source=''
                 r_before=$r_state r_state=wiping r_why=''
@@ -277,7 +289,8 @@ forget_owner() {
     r_volume='' r_state=free r_op='' r_before='' r_guest='' r_node=''
     r_instance='' r_attachment='' r_host='' r_fcp='' r_phase='' r_scope=''
     r_lease='' r_boot='' r_role='' r_source='' r_sgen='' r_moves='' r_mgen=''
-    r_verify='' r_limit='' r_zero=''
+    r_verify='' r_limit='' r_zero='' r_sop='' r_said='' r_zgen='' r_peer=''
+    r_pin='' r_sbytes=''
 }
 
 # The LUN that was prepared for the volume may be in quarantine without it
@@ -285,7 +298,10 @@ wait_failed() {
     set -- "$1" "$(grep -l -F -x "was=$1" "$LUNS"/*-* 2>/dev/null | head -n 1)"
     wait_done='could not be wiped'
     [ -n "$2" ] && load_lun "$2" && [ "$r_state" = quarantined ] && {
-        [ "$r_phase" != copying ] || wait_done='is no good copy'
+        case $r_phase in
+            copying) wait_done='is no good copy' ;;
+            filling) wait_done='does not keep what is written to it' ;;
+        esac
         refuse wipe "$(row) text=$(text "LUN $r_lun of pool $r_pool \
 $wait_done")"
     }

@@ -59,14 +59,18 @@ copy() {
         fail "the ledger has no volume $r_source any more"
     [ "$o_state" = ours ] && [ "$o_gen" = "$r_sgen" ] ||
         fail "volume $r_source is $o_state and not what was to be copied"
+    with_origin copy_origin
+}
+
+with_origin() { # with_origin COMMAND...: which reads the disk of o_...
     hold_origin
-    ( copy_origin )
-    copy_rc=$?
+    ( "$@" )
+    origin_rc=$?
     flock -u 5
-    flock -x -n 5 || return $copy_rc
+    flock -x -n 5 || return $origin_rc
     leave_origin "$r_jobfcp" "$o_wwpns" "$o_lun" && : >"$origin" ||
         fail "the source does not leave the zHCP"
-    return $copy_rc
+    return $origin_rc
 }
 
 # Several copies may read one source: the first one finds no path of before,
@@ -105,6 +109,13 @@ leave_left() {
 }
 
 copy_origin() {
+    reach_origin
+    length_of_all=$bytes from_wwid=$wwid
+    with_disk "$r_wwpns" "$r_lun" copy_disk
+}
+
+# from_disk, wwid and bytes of a disk that is only read, by nobody but jobs
+reach_origin() {
     reach "$o_wwpns" "$o_lun" shared || fail "no path from the zHCP's FCP \
 devices $r_jobfcp to the source $o_wwpns $o_lun: are they online, zoned, and \
 the LUN masked to them? $tried"
@@ -115,8 +126,6 @@ the LUN masked to them? $tried"
     [ -r "$ROOT/dev/$disk" ] || fail "$disk is gone"
     exec 4<"$ROOT/dev/$disk" && flock -s -w 10 4 ||
         fail "somebody on the zHCP has locked $disk"
-    length_of_all=$bytes from_wwid=$wwid
-    with_disk "$r_wwpns" "$r_lun" copy_disk
 }
 
 copy_disk() {
@@ -147,7 +156,7 @@ copy_piece() {
 
 # Between two pieces: cancelled, or for too long?
 go_on() {
-    grep -q -x state=copying "$(lun_file "$r_wwpns" "$r_lun")" ||
+    grep -q -x "state=$r_state" "$(lun_file "$r_wwpns" "$r_lun")" ||
         fail "cancelled"
     [ $(($(date +%s) - job_began)) -lt "$r_limit" ] ||
         fail "not done within $r_limit seconds (zvm_job_timeout)"

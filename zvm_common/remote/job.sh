@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=sh disable=SC2015,SC2034,SC2154
 #
-# Jobs on the zHCP: what makes a LUN clean, or a copy of another one.  A job
+# Jobs on the zHCP: what makes a LUN clean, or a copy of another one, or brings
+# an image to it or from it.  A job
 # holds a lock of its own while it lives, which ends with it and its children:
 # nobody is asked whether a process id is still its.  File descriptors: 9 the
 # ledger's lock, 8 the disk that is written, 7 the job's lock, 6 its turn,
@@ -40,8 +41,9 @@ free_slot() { # fd 6 holds it until the job has ended
     return 1
 }
 
-# job RECORD GENERATION: detached; fd 7 is its lock, inherited and held.  A
-# copy that is cancelled meanwhile goes on as the wipe of what it has written
+# job RECORD GENERATION: detached; fd 7 is its lock, inherited and held.  What
+# is cancelled meanwhile goes on as the wipe of what it has written, and so does
+# an image that did not come whole
 verb_job() {
     take_slot
     job_began=$(date +%s)
@@ -51,6 +53,8 @@ verb_job() {
         case $r_state in
             preparing | wiping) work=wipe ;;
             copying) work=copy ;;
+            filling) work=fill ;;
+            sending) work=send ;;
             *) exit 0 ;;
         esac
         printf 'generation=%s\nboot=%s\npid=%s\nbegan=%s\n' \
@@ -59,6 +63,7 @@ verb_job() {
         leave_left
         why=$("$work" 2>/dev/null)
         work_rc=$?
+        forget_stream
         # one that was killed says nothing
         why=$(printf '%s' "$why" | tail -n 1)
         [ $work_rc = 0 ] || why=${why:-the $work was cut off}
@@ -68,15 +73,22 @@ verb_job() {
         load_lun "$1" && [ "$r_gen" = "$2" ] || exit 0
         # what the disk said of itself is kept: later paths are checked by it
         [ -z "$found" ] || { r_wwid=${found%% *} r_bytes=${found##* }; }
-        [ $work != copy ] || [ "$r_state" = copying ] || {
-            r_source='' && save_lun && close_ledger && continue
-        }
+        case $work/$r_state in
+            copy/wiping | fill/wiping)
+                r_source='' && save_lun && close_ledger && continue
+                ;;
+        esac
         "end_$work" "$work_rc" "$why"
-        exit 0
+        [ "$work/$r_state" = fill/preparing ] || exit 0
+        close_ledger
     done
 }
 
-fail() { echo "$*"; exit 1; }
+fail() { # one line, whatever a tool has said
+    printf '%s\n' "$*" | tr '\n' ' '
+    echo
+    exit 1
+}
 
 # What a disk is after a job that failed on it: no one's, until somebody has
 # looked.  A volume that is deleted is there to be deleted again; one that is
@@ -88,7 +100,7 @@ quarantine() { # quarantine WHY
         *) r_was=$r_volume r_volume='' ;;
     esac
     r_phase=$r_state r_state=quarantined r_why=$(text "$1") r_source=''
-    r_moves='' r_gen=$((r_gen + 1))
+    r_moves='' r_peer='' r_pin='' r_gen=$((r_gen + 1))
     save_lun
     settle || :
 }

@@ -136,8 +136,9 @@ merge() { # merge POOL
             printf "host=%s fcp=%s ", known(k, "host"), known(k, "fcp")
             printf "scope=%s phase=%s why=%s ",
                 known(k, "scope"), known(k, "phase"), known(k, "why")
-            printf "role=%s source=%s moves=%s\n",
-                known(k, "role"), known(k, "source"), known(k, "moves")
+            printf "role=%s source=%s moves=%s sop=%s said=%s\n",
+                known(k, "role"), known(k, "source"), known(k, "moves"),
+                known(k, "sop"), known(k, "said")
         }
         for (k in keys) {
             st = known(k, "state")

@@ -52,7 +52,7 @@ mend_lun() {
     p_file=$POOLS/$r_pool.conf
     line_is || { settle && mended=$(set_add "$mended" "$r_lun"); }
     case $r_state/$r_phase in
-        preparing/* | wiping/* | copying/*)
+        preparing/* | wiping/* | copying/* | filling/* | sending/*)
             job_runs || [ "$r_state:${r_why:+failed}" = copying:failed ] ||
                 { begin_again && mended=$(set_add "$mended" "$r_lun"); }
             ;;
@@ -60,9 +60,15 @@ mend_lun() {
     esac
 }
 
-begin_again() { # a copy that was cancelled reads its source no more
-    [ "$r_state" != wiping ] || [ -z "$r_source" ] ||
-        { r_source='' && save_lun; }
+# A copy that was cancelled reads its source no more.  An image that had begun
+# to come or go has failed: its job ends that
+begin_again() {
+    case $r_state in
+        wiping) [ -z "$r_source" ] || { r_source='' && save_lun; } ;;
+        filling | sending)
+            job_waits || { r_said=no:$(text "cut off") && save_lun; }
+            ;;
+    esac
     start_job
 }
 
@@ -114,6 +120,10 @@ verb_abandon() {
         copying/create)
             ! job_runs || refuse lease "$(row) text=$(text "a job still \
 copies to it")"
+            ;;
+        filling/create | sending/create)
+            ! job_runs || refuse lease "$(row) text=$(text "an image still \
+comes to it, or goes from it")"
             ;;
         *) refuse busy "$(row)" ;;
     esac

@@ -15,7 +15,8 @@ end_wipe() { # end_wipe STATUS WHY
         r_clean=yes
         free_now
     else
-        r_state=ours r_gen=$((r_gen + 1))
+        # all its bytes are zero as long as it is of this generation
+        r_state=ours r_gen=$((r_gen + 1)) r_zgen=$r_gen
         save_lun
         settle || :
     fi
@@ -74,6 +75,7 @@ piece() { # piece AT END: length := of the piece there, up to a whole MiB
 zero_from() { # zero_from BYTE: to the end of the disk
     at=$1
     while [ "$at" -lt "$bytes" ]; do
+        [ "$r_state" != filling ] || go_on
         piece "$at" "$bytes"
         zero_by_array || write_piece /dev/zero '' ||
             fail "writing zeros failed at $at"

@@ -17,6 +17,7 @@ from xcat_simulator.machine.tools import lvm
 from xcat_simulator.machine.tools import lvmconfig
 from xcat_simulator.machine.tools import mounts
 from xcat_simulator.machine.tools import multipath
+from xcat_simulator.machine.tools import network
 from xcat_simulator.machine.tools import sg_persist
 from xcat_simulator.machine.tools import systemctl
 from xcat_simulator.machine.tools import udevadm
@@ -37,6 +38,7 @@ HANDLERS = {
     'creatediskimage': images.creatediskimage,
     'dmsetup': lvm.dmsetup,
     'findmnt': mounts.findmnt,
+    'ip': network.ip,
     'iucvclnt': iucv.iucvclnt,
     'lsblk': block.lsblk,
     'lsluns': zfcp.lsluns,
