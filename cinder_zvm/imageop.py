@@ -56,8 +56,9 @@ class Transfers:
         self._volumes = volumes
         self._pool = volumes.pool
         self._seconds = settings.job_timeout
-        self._ends = _Ends(settings.stream_address or cfg.CONF.my_ip,
-                           settings.stream_ports, settings.zhcp_address)
+        self._ends = _Ends(str(settings.stream_address or cfg.CONF.my_ip),
+                           settings.stream_ports,
+                           str(settings.zhcp_address or ''))
 
     def probe(self):
         """Let the zHCP come to this host as it would for an image.
@@ -66,8 +67,9 @@ class Transfers:
         :raises ZvmError: it cannot, with curl's words
         """
         operation = str(uuid.uuid4())
-        with self._endpoint('probe', '') as end:
-            end.admit(operation, self._ends.zhcp_address or None)
+        with self._endpoint('probe', None) as end:
+            end.admit(streams.trial_token(operation),
+                      self._ends.zhcp_address or None)
             return streams.probe(self._pool, end.address, end.port, end.pin,
                                  operation)
 
@@ -97,7 +99,8 @@ class Transfers:
 
     def _transfer(self, direction, lun, path, *size):
         operation = str(uuid.uuid4())
-        with self._endpoint(direction, path) as end:
+        with self._endpoint(direction, path,
+                            limit=lun.size.bytes if size else None) as end:
             begun = getattr(streams, direction)(
                 self._pool, lun, *size, end.address, end.port, end.pin,
                 self._seconds, operation)
@@ -105,9 +108,10 @@ class Transfers:
             found = self._volumes.wait(lun.volume_id)
             return _agreed(end, found, operation)
 
-    def _endpoint(self, direction, path):
-        return stream.Endpoint(direction, path, self._ends.address,
-                               ports=self._ends.ports, seconds=self._seconds)
+    def _endpoint(self, direction, path, **more):
+        return stream.Endpoint(
+            direction, path, self._ends.address, ports=self._ends.ports,
+            seconds=self._seconds, **more)
 
     def _peer(self, told):
         found = self._ends.zhcp_address or told

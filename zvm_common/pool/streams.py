@@ -7,28 +7,19 @@ transfer is a job of the zHCP: :meth:`Pool.wait` waits for its end, and
 """
 
 import dataclasses
+import hashlib
 import ipaddress
 import re
 
 from zvm_common import exceptions
 from zvm_common import model
 from zvm_common.pool import state
+from zvm_common import stream
 
 _PIN = re.compile('[A-Za-z0-9_-]{43}')
 _TOKEN = re.compile('[0-9a-f]{64}')
 _SUM = re.compile('[0-9a-f]{64}')
 _SECTOR = 512
-
-
-@dataclasses.dataclass(frozen=True)
-class Outcome:
-    """A transfer that is done: ``size`` in bytes, ``sha256`` in hex digits.
-
-    Both are of the content as it is on the disk, zeros included.
-    """
-
-    size: int
-    sha256: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,7 +40,9 @@ class Begun:
 
 
 def probe(pool, address, port, pin, operation):
-    """Let the zHCP connect to an endpoint, whose token is the operation.
+    """Let the zHCP connect to an endpoint.
+
+    The token that it shows is :func:`trial_token` of the operation.
 
     :param address: IPv4 or IPv6 address of this host, as text
     :param pin: SHA-256 of the endpoint's public key, base64url, 43 digits
@@ -60,6 +53,11 @@ def probe(pool, address, port, pin, operation):
     answer = pool.zhcp.call('probe', *_checked(address, port, pin),
                             operation=str(model.OperationId(operation)))
     return _address(answer.fields.get('address', ''))
+
+
+def trial_token(operation):
+    """The token of a :func:`probe`."""
+    return hashlib.sha256(str(operation).encode()).hexdigest()
 
 
 def fill(pool, lun, address, port, pin, seconds, operation):
@@ -100,7 +98,8 @@ def outcome(lun, operation):
     """What became of the transfer of an operation.
 
     :param lun: LunState as :meth:`Pool.wait` tells it, no longer at work
-    :returns: :class:`Outcome`
+    :returns: :class:`zvm_common.stream.Outcome`, of the content as it is on
+        the disk, zeros included
     :raises StreamFailed: it failed, in the zHCP's words
     :raises OutcomeUnknown: it is not over, or another one came after it
     """
@@ -119,7 +118,7 @@ def outcome(lun, operation):
         raise exceptions.BadAnswer(
             'The zHCP tells of an image transfer: '
             + exceptions.excerpt(lun.said))
-    return Outcome(int(size), found)
+    return stream.Outcome(int(size), found)
 
 
 def _begin(pool, verb, lun, endpoint, seconds, operation, *more):

@@ -140,11 +140,14 @@ class Endpoint:
         """Let the zHCP in; may be repeated with the same values.
 
         :param token: 64 hex digits in lower case, as the zHCP told
-        :param peer: IP address that the zHCP comes from
+        :param peer: IP address that the zHCP comes from; None lets a trial
+            connection come from anywhere
         """
         if len(token) != 64 or set(token) - set('0123456789abcdef'):
             raise ValueError('no token')  # and never shown
-        admitted = (token, str(model.IpAddress(peer)))
+        if peer is None and self._job['kind'] != 'probe':
+            raise ValueError('an image is for one peer only')
+        admitted = (token, peer and str(model.IpAddress(peer)))
         if self._admitted not in (None, admitted):
             raise ValueError('another one has been admitted')
         self._admitted = admitted

@@ -257,7 +257,8 @@ class Server:
             with self._state:
                 if self._token is None and _TOKEN.fullmatch(words['token']):
                     self._token = words['token'].encode()
-                    self._peer = ipaddress.ip_address(words['peer'])
+                    if words['peer']:
+                        self._peer = ipaddress.ip_address(words['peer'])
                 self._state.notify_all()
 
     def _accept(self):

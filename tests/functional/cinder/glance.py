@@ -19,10 +19,20 @@ import fixtures
 
 from http import server
 
+from tests.functional.cinder import harness
+
 _IMAGE = re.compile(r'/v2/images/(?P<id>[0-9a-f-]{36})(?P<file>/file)?')
 _PIECE = 1 << 20
-# Of the image's own; what else Cinder sends are properties of the user.
-_SCHEMA = {'name': 'image', 'properties': {}, 'additionalProperties': True}
+# What is Glance's own; all else that Cinder sends are the user's properties.
+_NEW = {'status': 'queued', 'container_format': 'bare',
+        'disk_format': 'raw', 'visibility': 'private', 'name': 'image',
+        'min_disk': 0, 'min_ram': 0, 'size': None, 'checksum': None,
+        'virtual_size': None, 'tags': [], 'protected': False,
+        'owner': harness.PROJECT, 'locations': [],
+        'created_at': '2026-01-01T00:00:00Z',
+        'updated_at': '2026-01-01T00:00:00Z'}
+_SCHEMA = {'name': 'image', 'additionalProperties': True,
+           'properties': {name: {} for name in ('id', *_NEW)}}
 
 
 class Glance(fixtures.Fixture):
@@ -58,13 +68,7 @@ class Glance(fixtures.Fixture):
         return image_id
 
     def create(self, **fields):
-        made = dict({'id': str(uuid.uuid4()), 'status': 'queued',
-                     'container_format': 'bare', 'visibility': 'private',
-                     'name': 'image', 'min_disk': 0, 'min_ram': 0, 'size': None,
-                     'checksum': None, 'virtual_size': None, 'tags': [],
-                     'protected': False, 'owner': 'x', 'locations': [],
-                     'created_at': '2026-01-01T00:00:00Z',
-                     'updated_at': '2026-01-01T00:00:00Z'}, **fields)
+        made = {'id': str(uuid.uuid4()), **_NEW, **fields}
         self.images[made['id']] = made
         return made
 
@@ -101,7 +105,8 @@ class _Handler(server.BaseHTTPRequestHandler):
     def _answer(self, status, body=None):
         data = b'' if body is None else json.dumps(body).encode()
         self.send_response(status)
-        self.send_header('Content-Type', 'application/json')
+        if data:
+            self.send_header('Content-Type', 'application/json')
         self.send_header('Content-Length', str(len(data)))
         self.end_headers()
         self.wfile.write(data)
@@ -112,6 +117,13 @@ class _Handler(server.BaseHTTPRequestHandler):
     def do_GET(self):
         if self.path.startswith('/v2/schemas'):
             self._answer(200, _SCHEMA)
+            return
+        if self.path == '/versions':
+            self._answer(200, {'versions': [
+                {'id': 'v2.17', 'status': 'CURRENT'}]})
+            return
+        if self.path.endswith('/locations'):
+            self._answer(200, [])
             return
         image_id, data = self._image()
         if image_id and data:
@@ -133,9 +145,13 @@ class _Handler(server.BaseHTTPRequestHandler):
         image_id, _ = self._image()
         if not image_id:
             return
-        with open(self._glance.file(image_id), 'wb') as stream:
-            for piece in self._pieces():
-                stream.write(piece)
+        try:
+            with open(self._glance.file(image_id), 'wb') as stream:
+                for piece in self._pieces():
+                    stream.write(piece)
+        except ValueError:      # it has died
+            self.close_connection = True
+            return
         self._glance.filled(image_id)
         self._answer(204)
 

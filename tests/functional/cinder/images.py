@@ -105,7 +105,6 @@ class ImagesTestCase(api.TrustingTestCase):
 
     def _left(self):
         place = self.cloud.workdir / 'conversion'
-        zhcp = pathlib.Path(
-            self.simulator.state()['lpars']['host1']['zhcp']['root'])
+        zhcp = pathlib.Path(self.simulator.node_folder('host1', 'ZHCP1'))
         return [*place.glob('*'),
                 *(zhcp / 'var/lib/zvm-volume/jobs').glob('*.token')]

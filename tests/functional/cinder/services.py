@@ -13,7 +13,6 @@ which have them called by api.Cloud.ask: JSON arguments, and a JSON result.
 import importlib
 import importlib.metadata
 import json
-import os
 import socketserver
 import sys
 import threading
@@ -86,21 +85,6 @@ def _take_turns():
                             retval=True)
 
 
-def _be_root(workdir):
-    """Cinder looks at images as root: `sudo cinder-rootwrap FILE COMMAND`.
-
-    What it does there any user may do with his own files.
-    """
-    if not os.geteuid():
-        return
-    place = os.path.join(workdir, 'bin')
-    os.makedirs(place, exist_ok=True)
-    with open(os.path.join(place, 'sudo'), 'w') as script:
-        script.write('#!/bin/sh\nshift 2\nexec "$@"\n')
-    os.chmod(script.name, 0o755)
-    os.environ['PATH'] = '%s:%s' % (place, os.environ['PATH'])
-
-
 class _Server(socketserver.ThreadingMixIn, simple_server.WSGIServer):
     daemon_threads = True
     request_queue_size = 64
@@ -120,7 +104,6 @@ class Services:
     """
 
     def __init__(self, workdir, backends, database, more):
-        _be_root(workdir)
         self.cinder = harness.Cinder(workdir, backends, database,
                                      more=_sections(more))
         _pass_json()

@@ -169,12 +169,11 @@ class CutTest(images.ImagesTestCase):
     def test_nothing_of_a_cut_image_stays_and_it_can_be_done_again(self):
         path = images.scattered(self.path('raw'), 50 * images.MIB, pieces=60)
         image = self.glance.add(path)
-        self.simulator.event('host1', {'network': 'cuts',
-                                       'after': 10 * images.MIB})
+        self.simulator.event(network='cuts after %d' % (10 * images.MIB))
         volume = self.order(image)
         self.failed(volume)
         self.assertZero(self.provider_id(volume))
-        self.simulator.event('host1', {'network': 'up'})
+        self.simulator.event(network='up')
         self.assertIs(self.made(image), path)
         self.assertNothingLeft()
 
@@ -183,16 +182,15 @@ class CutTest(images.ImagesTestCase):
         disk = self.disk_of(volume)
         images.scattered(self.path('raw'), images.GIB, pieces=60)
         shutil.copyfile(self.path('raw'), disk)
-        self.simulator.event('host1', {'network': 'cuts',
-                                       'after': 10 * images.MIB})
+        self.simulator.event(network='cuts after %d' % (10 * images.MIB))
         image = self.client.upload(volume['id'])
         self.available(volume)
         waits.until(lambda: image not in self.glance.images, 20, 0.1)
-        self.simulator.event('host1', {'network': 'up'})
+        self.simulator.event(network='up')
         self.assertIs(volume, self.uploaded(volume))
 
     def test_a_host_that_is_not_reached_is_told_of(self):
-        self.simulator.event('host1', {'network': 'down'})
+        self.simulator.event(network='down')
         volume = self.order(self.glance.add(
             images.scattered(self.path('raw'), images.MIB)))
         self.assertIn('zvm_stream_address', self.failed(volume))

@@ -209,8 +209,9 @@ class ProbeTest(streaming.StreamBase):
 
     def test_the_zhcp_says_where_it_comes_from(self):
         end = self.endpoint(b'zvm-volume\n')
-        end.token = base.new()
-        self.assertEqual('127.0.0.1', self.probe(end, end.token))
+        operation = base.new()
+        end.token = pool_streams.trial_token(operation)
+        self.assertEqual('127.0.0.1', self.probe(end, operation))
         self.assertEqual('Bearer ' + end.token,
                          end.seen[0].headers['Authorization'])
 

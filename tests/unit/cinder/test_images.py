@@ -35,8 +35,9 @@ class Ends:
     # zvm_common.stream
 
     @contextlib.contextmanager
-    def endpoint(self, direction, path, address, ports, seconds):
-        self.calls.append(('open', direction, address, ports, seconds))
+    def endpoint(self, direction, path, address, ports, seconds, limit):
+        self.calls.append(('open', direction, address, ports, seconds,
+                           limit))
         yield types.SimpleNamespace(
             address=address, port=4433, pin='p' * 43,
             admit=lambda *args: self.calls.append(('admit', *args)),
@@ -115,7 +116,7 @@ class TransferTest(ImagesTestCase):
     def test_the_zhcp_comes_with_its_token_from_its_address(self):
         self.fill()
         self.assertEqual([
-            ('open', 'fill', '192.0.2.1', (49152, 49160), 86400),
+            ('open', 'fill', '192.0.2.1', (49152, 49160), 86400, None),
             ('fill', '192.0.2.1', 4433, 'p' * 43, 86400),
             ('admit', TOKEN, '192.0.2.7'), ('closed',)], self.ends.calls)
         self.assertIn('SHA-256 ' + 'c' * 64, self.log.output)
@@ -133,6 +134,7 @@ class TransferTest(ImagesTestCase):
 
     def test_a_volume_is_sent_in_its_size(self):
         self.send()
+        self.assertEqual(10 * GIB, self.ends.calls[0][-1])
         self.assertEqual(('send', 10 * GIB), self.ends.calls[1][:2])
         self.assertEqual(([IMAGE['id']], []), (self.uploaded, self.updated))
 
@@ -170,7 +172,7 @@ class FailureTest(ImagesTestCase):
         self.assertEqual('open', self.ends.calls[0][0])
 
     def test_an_attached_volume_is_not_opened(self):
-        self.pool.change(self.pool.of(self.volume.id), state='used',
+        self.pool.change(self.pool.of(self.volume.name_id), state='used',
                          userid='LNX00001', host='host')
         for call in self.fill, self.send:
             error = self.assertRaises(exception.VolumeIsBusy, call)
@@ -179,7 +181,7 @@ class FailureTest(ImagesTestCase):
 
     def test_a_volume_that_is_deleted_meanwhile(self):
         self.pool.before['wait'] = [lambda: self.pool.change(
-            self.pool.of(self.volume.id), volume_id=None, state='free')]
+            self.pool.of(self.volume.name_id), volume_id=None, state='free')]
         self.assertIn('deleted meanwhile', self.error(self.fill))
 
 
