@@ -3,11 +3,14 @@
 
 import hashlib
 import socket
+import subprocess
+import sys
 
 import fixtures
 
 from tests.functional.stream import base
 from tests import waits
+from zvm_common.stream import endpoint
 from zvm_common.stream import server
 
 MIB = base.MIB
@@ -30,9 +33,9 @@ class TokenTest(base.StreamTest):
             self.assertEqual(status, found, token)
             self.assertNotIn(b'secret', body)
         for scheme in ('Basic', 'Bearer:', ''):
+            header = 'Authorization: %s %s' % (scheme, base.TOKEN)
             self.assertEqual(401, self.ask(end, base.request(
-                'GET', None, 'Authorization: %s %s' % (scheme, base.TOKEN))
-                )[0])
+                'GET', None, header))[0])
         self.assertFree(end)
 
     def test_curl_says_which_status_it_got(self):
@@ -294,6 +297,16 @@ class SecretsTest(base.StreamTest):
         self.assertTrue(end.pin)
         with open('/proc/%d/maps' % end._process.pid) as file:
             self.assertNotIn('greenlet', file.read())
+        found = subprocess.run(
+            [sys.executable, '-P', '-X', 'importtime', '-m',
+             'zvm_common.stream'], stdin=subprocess.DEVNULL,
+            env=endpoint._environment(), capture_output=True, text=True)
+        names = {line.rpartition('|')[2].strip().partition('.')[0]
+                 for line in found.stderr.splitlines()}
+        self.assertIn('cryptography', names)
+        self.assertEqual(set(), names & {
+            'cinder', 'nova', 'requests', 'oslo_config', 'eventlet',
+            'urllib3', 'yaml', 'tenacity'})
 
 
 class TrafficTest(base.StreamTest):
