@@ -302,15 +302,15 @@ def _environment():
     """For a Python that finds the same packages from any folder."""
     kept = {name: value for name, value in os.environ.items()
             if name in _KEPT or name.startswith(_KEPT_PREFIXES)}
-    paths = [os.path.abspath(path) for path
-             in kept.get('PYTHONPATH', '').split(os.pathsep) if path]
+    # Where a relative one was meant to lead nobody knows any more.
+    paths = [path for path in kept.pop('PYTHONPATH', '').split(os.pathsep)
+             if os.path.isabs(path)]
     top = os.path.dirname(os.path.dirname(
         os.path.abspath(zvm_common.__file__)))
     # Put before the standard library, site-packages could hide parts of it.
     if top not in (sysconfig.get_path('purelib'),
                    sysconfig.get_path('platlib')):
         paths.append(top)
-    kept.pop('PYTHONPATH', None)
     if paths:
         kept['PYTHONPATH'] = os.pathsep.join(paths)
     return kept

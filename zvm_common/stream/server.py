@@ -307,7 +307,7 @@ class Server:
         :raises BadRequest: for all others
         """
         scheme, _, token = (authorization or '').partition(' ')
-        if scheme.lower() != 'bearer':
+        if scheme.lower() != 'bearer' or not token:
             raise wires.BadRequest('a token is needed', 401)
         if not hmac.compare_digest(token.encode(), self._token):
             raise wires.BadRequest('the token is wrong', 403)

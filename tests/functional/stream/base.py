@@ -63,13 +63,14 @@ class Peer:
             self.sock.sendall(part)
 
     def receive(self):
-        """All that comes until the end of the connection."""
+        """All that comes until the end of the connection; hangs up then."""
         found = bytearray()
         try:
             while more := self.sock.recv(1 << 16):
                 found += more
         except ConnectionError:
             pass
+        self.sock.close()
         return bytes(found)
 
     def ask(self, *parts):

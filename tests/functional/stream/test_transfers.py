@@ -106,7 +106,6 @@ class TransferTest(base.StreamTest):
     def test_a_reader_in_small_bites(self):
         end = self.endpoint('fill', self.file(2 * MIB, (0, b'x' * 2 * MIB)))
         peer = self.peer(end)
-        peer.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         peer.send(base.request())
         found = bytearray()
         while more := peer.sock.recv(1000):
