@@ -293,5 +293,5 @@ ExecStart=/usr/bin/iucvserv start
 WantedBy=multi-user.target
 '''
 
-SCRIPTS = {'curl': _CURL, 'dd': _DD, 'hostname': _HOSTNAME, 'id': _ID, 'sudo': _SUDO,
-           'uname': _UNAME, 'whoami': _WHOAMI}
+SCRIPTS = {'curl': _CURL, 'dd': _DD, 'hostname': _HOSTNAME, 'id': _ID,
+           'sudo': _SUDO, 'uname': _UNAME, 'whoami': _WHOAMI}

@@ -292,8 +292,8 @@ case $* in
     *if=/dev/zero*) ;;
     %s)
         out=${*#*of=}
-        printf x | dd of="${out%%%% *}" bs=1 seek=%d conv=notrunc 2>/dev/null ;;
-esac
+        printf x | dd of="${out%%%% *}" bs=1 seek=%d conv=notrunc ;;
+esac 2>/dev/null
 exit $code
 """ % (of, place))
 

@@ -221,8 +221,8 @@ class RefusedTest(StreamBase):
                           *WHERE, new())
 
     def test_others_are_refused_meanwhile(self):
-        for verb, lun in ((self.fill, self.claim()), (self.send, self.claim())):
-            now = verb(new(), lun).lun
+        for verb in self.fill, self.send:
+            now = verb(new(), self.claim()).lun
             for busy in (lambda: self.attach(now, new()),
                          lambda: self.copy(now),
                          lambda: self.pool.set_aside(now),
