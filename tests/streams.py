@@ -12,8 +12,8 @@ import http.server
 import ssl
 import threading
 
-from cryptography import x509
 from cryptography.hazmat.primitives import serialization
+from cryptography import x509
 import fixtures
 import trustme
 

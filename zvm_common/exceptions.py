@@ -224,16 +224,6 @@ class CommandFailed(ZvmError):
     """The management node refused or failed, in its own words."""
 
 
-class StreamFailed(ZvmError):
-    """An image did not get whole from the zHCP to this host, or there.
-
-    What became of the LUN only the zHCP knows.
-    """
-
-    advice = ('Check the network between the zHCP and this host '
-              '(zvm_stream_address), and try again.')
-
-
 # Our program said no.
 
 class Refused(ZvmError):

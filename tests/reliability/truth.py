@@ -19,7 +19,7 @@ ZHCP_FCP_LIST = '3B0F'
 _WWPN = '5005076303001001'
 _DEDICATE = re.compile(r'^ *DEDICATE +(\w+)', re.M)
 _RULE = re.compile(r'41-zfcp-lun-0\.0\.(\w{4}):0x(\w{16}):0x(\w{16})\.rules')
-_BUSY = ('preparing', 'copying', 'wiping', 'freeing', 'filling', 'sending')
+_BUSY = ('preparing', 'copying', 'filling', 'sending', 'wiping', 'freeing')
 # A disk of any size has these, so that they are looked for on copies too.
 _PLACES = (0, 2 ** 29, 2 ** 30 - 4096)
 

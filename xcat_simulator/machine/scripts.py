@@ -147,10 +147,12 @@ cuts)
     *)
         exec 4>&1
         code=$({
-            { "$real" "$@" 2> "$own" 3>&-; echo $? >&3; } |
+            { "$real" "$@" 2> "$own" 3>&-; echo $? >&3; } | {
                 head -c "$after" >&4
+                [ "$(head -c 1 | wc -c)" = 0 ] || echo cut >&3
+            }
         } 3>&1)
-        [ "$code" != 23 ] || broken
+        case $code in *cut* | 23) broken ;; esac
         cat "$own" >&2
         ;;
     esac
@@ -291,5 +293,5 @@ ExecStart=/usr/bin/iucvserv start
 WantedBy=multi-user.target
 '''
 
-SCRIPTS = {'curl': _CURL, 'dd': _DD, 'hostname': _HOSTNAME, 'id': _ID, 'sudo': _SUDO,
-           'uname': _UNAME, 'whoami': _WHOAMI}
+SCRIPTS = {'curl': _CURL, 'dd': _DD, 'hostname': _HOSTNAME, 'id': _ID,
+           'sudo': _SUDO, 'uname': _UNAME, 'whoami': _WHOAMI}

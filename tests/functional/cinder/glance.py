@@ -133,6 +133,7 @@ class _Handler(server.BaseHTTPRequestHandler):
 
     def _send(self, path):
         self.send_response(200)
+        self.send_header('Content-Type', 'application/octet-stream')
         self.send_header('Content-Length', str(path.stat().st_size))
         self.end_headers()
         with open(path, 'rb') as stream:

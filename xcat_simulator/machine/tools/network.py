@@ -3,8 +3,8 @@
 import ipaddress
 import socket
 
-from xcat_simulator.machine import trouble
 from xcat_simulator.machine.tools import usage
+from xcat_simulator.machine import trouble
 
 _NOBODY_LISTENS = 9      # a port for UDP: nothing is sent
 _INTERFACE = 'enc600'
