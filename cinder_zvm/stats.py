@@ -10,7 +10,7 @@ from cinder.common import constants
 
 # Of a LUN in the pool, in the order in which an operator looks for them.
 _COUNTS = ('free', 'preparing', 'copying', 'ours', 'used', 'wiping', 'freeing',
-           'quarantined', 'foreign', 'lost', 'drift', 'twice')
+           'quarantined', 'foreign', 'unmanaged', 'lost', 'drift', 'twice')
 
 
 def report(identity, pool_name, view, reserved_percentage):

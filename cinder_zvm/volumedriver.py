@@ -19,6 +19,7 @@ from zvm_common import exceptions
 from cinder_zvm import backend
 from cinder_zvm import connection
 from cinder_zvm import errors
+from cinder_zvm import manageop
 from cinder_zvm import opts
 from cinder_zvm import records
 from cinder_zvm import stats
@@ -34,7 +35,8 @@ cfg.CONF.register_opts(opts.backend_opts(),
 
 
 @interface.volumedriver
-class ZVMVolumeDriver(unsupported.NotOffered, driver.VolumeDriver):
+class ZVMVolumeDriver(manageop.Managing, unsupported.NotOffered,
+                      driver.VolumeDriver):
     """LUNs of one SCSI pool on one zHCP, for guests of its z/VM LPAR.
 
     Version history::
@@ -187,7 +189,8 @@ class ZVMVolumeDriver(unsupported.NotOffered, driver.VolumeDriver):
         :raises VolumeIsBusy: names the guest that holds it
         """
         with errors.told('Volume %s cannot be deleted' % volume.id):
-            freed = self._volumes.delete(volume.name_id)
+            freed = self._volumes.delete(volume.name_id,
+                                         manageop.is_saved(volume))
         if not freed:
             LOG.info('Volume %(volume)s has no LUN in pool %(pool)s: nothing '
                      'to delete.', {'volume': volume.id,
@@ -238,7 +241,7 @@ class ZVMVolumeDriver(unsupported.NotOffered, driver.VolumeDriver):
         """
         try:
             with errors.told('Snapshot %s cannot be deleted' % snapshot.id):
-                self._volumes.delete(snapshot.id)
+                self._volumes.delete(snapshot.id, manageop.is_saved(snapshot))
         except exception.VolumeIsBusy as err:
             raise exception.SnapshotIsBusy(message=err.msg) from err
 
@@ -403,7 +406,8 @@ class ZVMVolumeDriver(unsupported.NotOffered, driver.VolumeDriver):
         try:
             known = {str(lun.volume_id): volumeop.provider_id(lun)
                      for lun in self._backend.pool.view().luns
-                     if lun.volume_id and lun.state in ('ours', 'used')}
+                     if lun.volume_id and lun.state in ('ours', 'used')
+                     and lun.phase != 'manage'}
         except Exception as err:
             LOG.warning('provider_ids are not filled in: %s', err)
             return None, None

@@ -336,6 +336,10 @@ class CopyFailed(Refused):
               'copied is wiped.')
 
 
+class NotManageable(Refused):
+    """A LUN that cannot become a volume with what is on it."""
+
+
 _BY_CODE = {
     'stale': StaleGeneration,
     'busy': LunBusy,
@@ -359,6 +363,7 @@ _BY_CODE = {
     'scope': NotOurs,
     'lease': LeaseRuns,
     'off': GuestUnreachable,
+    'unfit': NotManageable,
 }
 
 

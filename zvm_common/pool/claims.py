@@ -78,6 +78,11 @@ class Pool:
             str(d) for _, d in zip(range(_JOB_DEVICES), zhcp_devices)
         ) or 'none'
 
+    @property
+    def job_devices(self):
+        """The zHCP's devices that its jobs try, as verbs take them."""
+        return self._job_devices
+
     def check(self):
         """Refuse a pool from which nothing may be handed out.
 

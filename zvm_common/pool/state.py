@@ -10,9 +10,13 @@ from zvm_common import model
 #: Lives of a LUN.  ``lost`` is a line with a volume's stamp and no record,
 #: ``foreign`` one that somebody else has reserved or uses, ``freeing`` one
 #: whose wipe is done and whose line is about to say so, ``copying`` one that
-#: becomes a copy of another (``why`` says that it failed).
+#: becomes a copy of another (``why`` says that it failed), ``unmanaged`` one
+#: that was a volume's and is left to the operator.
 STATES = ('free', 'preparing', 'copying', 'ours', 'used', 'wiping', 'freeing',
-          'quarantined', 'lost', 'foreign')
+          'quarantined', 'lost', 'foreign', 'unmanaged')
+
+# Of these no volume is made: they are nobody's business here.
+_NOT_OURS = ('foreign', 'unmanaged')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,12 +32,15 @@ class LunState:
     and compared (bytes, whole GiB of them until the end), ``beat`` the seconds
     since it last said so. ``scope`` says whose record it is, ``phase`` what is
     not finished: ``create`` until Cinder's record is known to have the volume,
+    ``manage`` likewise of one whose LUN was the operator's,
     ``dedicate`` and ``detach``, ``switch`` while it takes the place of another
     LUN, ``unknown`` while it is set aside as Cinder does not know it.
     ``role`` is ``current``, ``snapshot``, or of a volume that moves
     (``moves``) from one LUN to another ``target`` and ``old``; those have an
     id of their own as ``volume_id``. ``source`` is the volume that it is being
     copied from, ``readers`` are those that are copied from this one.
+    ``status`` and ``owner`` are what the line says, ``was`` the volume that an
+    unmanaged LUN was.
     """
 
     pool: str
@@ -66,6 +73,9 @@ class LunState:
     scope: str = ''
     phase: str = ''
     why: str | None = None
+    status: str = ''
+    owner: str = ''
+    was: str | None = None
 
     @property
     def size(self):
@@ -98,7 +108,7 @@ class PoolView:
         """Sizes in GiB (floats) and ``counts`` of LUNs by state."""
         free = [s.capacity.bytes for s in self.luns if s.claimable]
         total = [s.size.bytes for s in self.luns
-                 if s.size and s.state != 'foreign']
+                 if s.size and s.state not in _NOT_OURS]
         counts = collections.Counter({state: 0 for state in STATES})
         counts.update(s.state for s in self.luns)
         counts['drift'] = sum(1 for s in self.luns if s.drift)
@@ -169,7 +179,10 @@ def _lun_state(fields):
                       in (get('readers') or '').split(';') if v),
         scope=get('scope') or '',
         phase=get('phase') or '',
-        why=(get('why') or '').replace('~', ' ') or None)
+        why=(get('why') or '').replace('~', ' ') or None,
+        status=get('status') or '',
+        owner=get('owner') or '',
+        was=_maybe(model.Uuid, get('was')))
 
 
 def _maybe(kind, text):

@@ -206,6 +206,8 @@ verb_release() {
         wiping) job_runs && { settle || :; look_row; return; } ;;
     esac
     [ "$r_gen" = "$2" ] || refuse stale "$(row)"
+    [ "$r_phase" != manage ] || refuse busy "$(row) text=$(text "Cinder has \
+not saved yet that it manages this LUN, which is the operator's until then")"
     foreign_user && refuse busy "$(row) text=$(text "$foreign")"
     not_read
     give_up "$3"
@@ -277,7 +279,7 @@ forget_owner() {
     r_volume='' r_state=free r_op='' r_before='' r_guest='' r_node=''
     r_instance='' r_attachment='' r_host='' r_fcp='' r_phase='' r_scope=''
     r_lease='' r_boot='' r_role='' r_source='' r_sgen='' r_moves='' r_mgen=''
-    r_verify='' r_limit='' r_zero=''
+    r_verify='' r_limit='' r_zero='' r_owner=''
 }
 
 # The LUN that was prepared for the volume may be in quarantine without it

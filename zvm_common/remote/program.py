@@ -103,7 +103,7 @@ def zhcp():
     """The zHCP program: ledger, pool files, FCP devices, jobs."""
     return _read('zHCP', 'common', 'ledger', 'pool', 'restore', 'claim',
                  'takers', 'job', 'wipe', 'copy', 'fcp', 'attach', 'sweep',
-                 'zhcp')
+                 'manage', 'zhcp')
 
 
 @functools.cache
