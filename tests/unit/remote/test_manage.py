@@ -18,8 +18,8 @@ from tests.unit.remote import test_cut_off
 from tests.unit.remote.test_cut_off import LEDGER
 from zvm_common import exceptions
 from zvm_common import model
-from zvm_common.pool import managing
 from zvm_common import pool as pools
+from zvm_common.pool import managing
 from zvm_common import zhcp
 
 WWID = '600507680c80%04x0000000000000001'
