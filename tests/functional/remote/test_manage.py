@@ -206,3 +206,85 @@ class BusyboxMeasureTest(MeasureTest):
 
 class BashMeasureTest(MeasureTest):
     shell = 'bash'
+
+
+class RacesTest(ManageBase):
+    """At the same moment, again and again."""
+
+    ROUNDS = 5
+
+    def at_once(self, *functions):
+        """What each has come to: its result, or its error."""
+        barrier = threading.Barrier(len(functions))
+        ends = [None] * len(functions)
+
+        def run(number, function):
+            barrier.wait()
+            try:
+                ends[number] = function()
+            except exceptions.ZvmError as err:
+                ends[number] = err
+        threads = [threading.Thread(target=run, args=each)
+                   for each in enumerate(functions)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(120)
+        return ends
+
+    def won(self, ends):
+        return [end for end in ends if isinstance(end, pool.LunState)]
+
+    def test_two_manages_have_one_winner(self):
+        found = self.measure()
+        for _ in range(self.ROUNDS):
+            ends = self.at_once(*[lambda: self.manage(found)] * 4)
+            winner, = self.won(ends)
+            for end in ends:
+                if end is not winner:
+                    self.assertIsInstance(end, exceptions.NotManageable)
+                    self.assertIn(winner.volume_id, str(end))
+            managing.unmanage(self.pool, winner)
+        self.assertUntouched()
+
+    def set_free(self):
+        path = self.folder('ZHCP1') / 'var/opt/zhcp/zfcp/zpool1.conf'
+        path.write_text(path.read_text().replace('reserved', 'free'))
+
+    def test_a_line_set_free_against_a_claim_and_a_manage(self):
+        # a LUN that was a volume's: never a claim's, whatever its line says
+        found = self.measure()
+        managing.unmanage(self.pool, self.manage(found))
+        small = model.Capacity(33 * MIB)
+        for _ in range(self.ROUNDS):
+            self.set_free()
+            ends = self.at_once(
+                lambda: self.manage(found),
+                lambda: self.pool.claim(base.new(), base.new(), small, small,
+                                        trust=True))
+            for lun in self.won(ends):
+                if lun.lun == self.his.lun:
+                    self.assertIs(lun, ends[0])
+                    managing.unmanage(self.pool, lun)
+            self.pool.sweep()
+            self.assertEqual('reserved', self.line()[0])
+        self.assertUntouched()
+
+    def test_an_unmanage_against_an_attach_has_one_winner(self):
+        found = self.measure()
+        for _ in range(self.ROUNDS):
+            lun, instance = self.manage(found), base.new()
+            ends = self.at_once(
+                lambda: managing.unmanage(self.pool, lun),
+                lambda: self.use(lun, instance)[0])
+            winner, = self.won(ends)
+            if winner.state == 'used':
+                self.assertIsInstance(ends[0], exceptions.Refused)
+                lun, _ = self.devices.detach(lun.volume_id,
+                                             winner.generation, instance)
+                managing.unmanage(self.pool, lun)
+            else:
+                self.assertIsInstance(ends[1], exceptions.VolumeUnknown)
+            self.devices.drop(instance)
+            self.assertEqual('db2', self.line()[5])
+        self.assertUntouched()
