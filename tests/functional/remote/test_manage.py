@@ -285,6 +285,6 @@ class RacesTest(ManageBase):
                 managing.unmanage(self.pool, lun)
             else:
                 self.assertIsInstance(ends[1], exceptions.VolumeUnknown)
-            self.devices.drop(instance)
+            self.devices.release(instance)
             self.assertEqual('db2', self.line()[5])
         self.assertUntouched()
