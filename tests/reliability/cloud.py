@@ -269,7 +269,9 @@ class Cloud(contextlib.ExitStack):
             if record['state'] != 'unmanaged':
                 self.left.pop(record['lun'], None)
                 continue
-            if not self.truth.has(record['lun'], self.left[record['lun']]):
+            # one that was nobody's before has no text
+            text = self.left.setdefault(record['lun'], '')
+            if not self.truth.has(record['lun'], text):
                 raise Unexpected('the data on the operator\'s LUN %s are gone'
                                  % record['lun'])
             args = self.order_manage(record)
