@@ -26,6 +26,8 @@ from zvm_common import zhcp as zhcp_program
 KINDS = {
     'lost': 'Cinder has the volume and the ledger has not',
     'stamped': 'the line bears a volume\'s stamp and there is no record',
+    'unmanaged': 'Cinder has the volume and its LUN was left to the operator: '
+                 'unmanage it again',
     'unknown': 'the ledger has the volume and Cinder has not',
     'quarantined': 'nobody gets the LUN until somebody has looked at it',
     'drift': 'the line differs from the record',
@@ -54,7 +56,11 @@ def find(view, known):
     found = [Finding('unreadable', number) for number in view.bad]
     for lun in view.luns:
         found += _of_lun(lun, known)
-    shown = {lun.volume_id for lun in view.luns}
+    was = {lun.was for lun in view.luns if lun.state == 'unmanaged'}
+    shown = was | {lun.volume_id for lun in view.luns}
+    found += [Finding('unmanaged', lun_of(each.provider_id), each.volume_id,
+                      each.status)
+              for each in _here(known) if each.volume_id in was]
     found += [Finding('lost', lun_of(each.provider_id), each.volume_id,
                       each.status)
               for each in _here(known) if each.volume_id not in shown]
@@ -98,7 +104,9 @@ def rebuild(pool, settings, known):
     :returns: (ids of the volumes that have a record again, how many stamped
         lines were set aside, texts of what could not be done)
     """
-    shown = {lun.volume_id for lun in pool.view().luns}
+    view = pool.view()
+    shown = {lun.volume_id for lun in view.luns}
+    shown |= {lun.was for lun in view.luns if lun.state == 'unmanaged'}
     made, failed = [], []
     places = collections.Counter(place_of(each.provider_id)
                                  for each in _here(known))

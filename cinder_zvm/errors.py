@@ -37,11 +37,11 @@ def attached(lun):
                    lun.host))
 
 
-def read(lun):
+def read(lun, then='Delete it'):
     """A volume or snapshot that is being copied: it stays available."""
     return exception.VolumeIsBusy(
-        message='Volume %s (%s) is being copied to %s. Delete it when that is '
-                'done.' % (lun.volume_id, place(lun), ', '.join(lun.readers)))
+        message='Volume %s (%s) is being copied to %s. %s when that is done.'
+                % (lun.volume_id, place(lun), ', '.join(lun.readers), then))
 
 
 def place(lun):

@@ -17,7 +17,12 @@ _BATCH = 500
 
 # The volume has no LUN yet, or maybe none any more.
 _WITHOUT = frozenset(('creating', 'deleting', 'error_deleting', 'error',
-                      'managing', 'error_managing'))
+                      'managing', 'error_managing', 'error_managing_deleting',
+                      'unmanaging', 'error_unmanaging'))
+
+# It is being made, or that has failed.
+_UNMADE = frozenset(('creating', 'managing', 'error_managing',
+                     'error_managing_deleting'))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,7 +47,7 @@ class Known:
     def made(self):
         """Its create is over, and saved."""
         return self.here and bool(self.provider_id) and (
-            self.status != 'creating')
+            self.status not in _UNMADE)
 
     def save_provider_id(self, provider_id):
         """Say in Cinder's database where it is; whether that was done.

@@ -10,8 +10,8 @@ from cinder.common import constants
 
 # Of a LUN in the pool, in the order in which an operator looks for them.
 _COUNTS = ('free', 'preparing', 'copying', 'filling', 'ours', 'sending',
-           'used', 'wiping', 'freeing', 'quarantined', 'foreign', 'lost',
-           'drift', 'twice')
+           'used', 'wiping', 'freeing', 'quarantined', 'foreign', 'unmanaged',
+           'lost', 'drift', 'twice')
 
 
 def report(identity, pool_name, view, reserved_percentage):

@@ -17,12 +17,17 @@ has it on another   the volume's            the provider_id is corrected
 LUN
 has it here         set aside as unknown    it is the volume's again
 elsewhere or not    a create under way      undone when its lease is over
+has saved it        a manage under way      it is finished
+not                 a manage under way      given back to the operator when its
+                                            lease is over
 not                 the volume's            set aside: its data stay
 not                 used by a guest         told, nothing is done
 has it here         nothing                 no volume is created any more
 ==================  ======================  =================================
 
 A LUN is wiped here only to undo a create, and no guest ever had that one.
+While Cinder has the row of a volume whose manage has failed, its LUN stays:
+deleting the row gives it back.
 """
 
 import dataclasses
@@ -32,6 +37,7 @@ import time
 from oslo_log import log as logging
 
 from zvm_common import exceptions
+from zvm_common.pool import managing
 
 from cinder_zvm import volumeop
 
@@ -54,6 +60,8 @@ class Report:
     """What one sweep found; volume ids, or LUNs where it says so.
 
     ``moved`` are volumes of which Cinder did not know where they are,
+    ``given_back`` LUNs that are the operator's, ``left`` volumes that Cinder
+    has and whose LUNs were left to him,
     ``waiting`` are creates that may be undone later, ``unknown`` volumes that
     guests use and Cinder does not know, ``lost`` those that the ledger should
     have, ``drift`` LUNs whose line differs and could not be mended.
@@ -62,6 +70,8 @@ class Report:
     confirmed: list = dataclasses.field(default_factory=list)
     moved: list = dataclasses.field(default_factory=list)
     undone: list = dataclasses.field(default_factory=list)
+    given_back: list = dataclasses.field(default_factory=list)
+    left: list = dataclasses.field(default_factory=list)
     waiting: list = dataclasses.field(default_factory=list)
     set_aside: list = dataclasses.field(default_factory=list)
     readmitted: list = dataclasses.field(default_factory=list)
@@ -114,7 +124,7 @@ class Sweeper:
         """
         if self._is_due(view):
             return self.run()
-        if any(self._is_ours(lun) and lun.phase == 'create'
+        if any(self._is_ours(lun) and lun.phase in ('create', 'manage')
                and lun.state == 'ours' and lun.volume_id not in self._waiting
                for lun in view.luns):
             with self._one:
@@ -126,7 +136,7 @@ class Sweeper:
     def _is_due(self, view):
         if view.ledger != self._pool.ledger or view.restored:
             return True
-        if any(self._is_ours(lun) and lun.drift for lun in view.luns):
+        if any(self._is_minded(lun) and lun.drift for lun in view.luns):
             return True
         return bool(self._interval) and (
             self._swept is None
@@ -135,10 +145,16 @@ class Sweeper:
     def _is_ours(self, lun):
         return bool(lun.volume_id) and lun.scope == self._pool.zhcp.scope
 
+    def _is_minded(self, lun):
+        return self._is_ours(lun) or (lun.state == 'unmanaged' and
+                                      lun.scope == self._pool.zhcp.scope)
+
     def _judge(self, view):
         known = self._records.volumes()
         report = Report(mended=list(view.mended), restored=view.restored)
         for lun in view.luns:
+            if self._is_minded(lun) and lun.drift:
+                report.drift.append('%s (%s)' % (lun.lun, lun.drift))
             if self._is_ours(lun):
                 self._judge_one(lun, known.get(lun.volume_id), report)
         self._confirm(report)
@@ -148,9 +164,9 @@ class Sweeper:
         return report
 
     def _judge_one(self, lun, known, report):
-        if lun.drift:
-            report.drift.append('%s (%s)' % (lun.lun, lun.drift))
-        if known is not None and known.here:
+        if lun.phase == 'manage':
+            self._judge_managed(lun, known, report)
+        elif known is not None and known.here:
             if lun.phase == 'create' and known.made:
                 report.confirmed.append(lun.volume_id)
             elif known.made and lun.state in ('ours', 'used') and (
@@ -165,6 +181,17 @@ class Sweeper:
             self._do(self._pool.set_aside, lun, report, report.set_aside)
         elif known is None and lun.state == 'used':
             report.unknown.append(lun.volume_id)
+
+    def _judge_managed(self, lun, known, report):
+        if known is None:
+            self._do(self._give_back, lun, report, report.given_back)
+        elif known.made:
+            report.confirmed.append(lun.volume_id)
+        else:
+            report.waiting.append(lun.volume_id)
+
+    def _give_back(self, lun):
+        managing.give_back(self._pool, lun)
 
     def _correct(self, lun, known, report):
         """The view is older than Cinder's row: it may have moved in between.
@@ -196,6 +223,10 @@ class Sweeper:
     def _compare(self, view, known, report):
         """Nothing is claimed from a ledger that does not have our volumes."""
         shown = {lun.volume_id for lun in view.luns}
+        was = {lun.was for lun in view.luns if lun.state == 'unmanaged'}
+        report.left += sorted(each.volume_id for each in known.values()
+                              if each.has_lun and each.volume_id in was)
+        shown |= was
         absent = [each.volume_id for each in known.values()
                   if each.has_lun and each.volume_id not in shown]
         for volume_id in sorted(set(absent))[:_LOOKED_FOR]:
@@ -216,6 +247,8 @@ class Sweeper:
 
 
 _ALARMING = {
+    'left': 'Cinder still has these volumes or snapshots, and their LUNs were '
+            'left to the operator. Unmanage them again',
     'unknown': 'guests use volumes that Cinder does not know, and nothing is '
                'done about it. Was its database rolled back?',
     'set_aside': 'Cinder does not know these volumes. Their LUNs are set '

@@ -92,40 +92,6 @@ class NotOffered:
         """Refused before a LUN is taken that could not be filled."""
         raise refusal('Volume from backup %s' % backup.id, NO_HOST_ATTACH)
 
-    def manage_existing(self, volume, existing_ref):
-        """Refused: this version only knows LUNs it has claimed itself."""
-        raise refusal('Managing an existing LUN')
-
-    def manage_existing_get_size(self, volume, existing_ref):
-        """Refused: this version only knows LUNs it has claimed itself."""
-        raise refusal('Managing an existing LUN')
-
-    def get_manageable_volumes(self, cinder_volumes, marker, limit, offset,
-                               sort_keys, sort_dirs):
-        """Refused: this version only knows LUNs it has claimed itself."""
-        raise refusal('Listing manageable LUNs')
-
-    def unmanage(self, volume):
-        """Refused: the ledger would keep a LUN that Cinder has forgotten."""
-        raise refusal('Unmanaging volume %s' % volume.id)
-
-    def manage_existing_snapshot(self, snapshot, existing_ref):
-        """Refused: this version only knows LUNs it has claimed itself."""
-        raise refusal('Managing an existing snapshot')
-
-    def manage_existing_snapshot_get_size(self, snapshot, existing_ref):
-        """Refused: this version only knows LUNs it has claimed itself."""
-        raise refusal('Managing an existing snapshot')
-
-    def get_manageable_snapshots(self, cinder_snapshots, marker, limit,
-                                 offset, sort_keys, sort_dirs):
-        """Refused: this version only knows LUNs it has claimed itself."""
-        raise refusal('Listing manageable snapshots')
-
-    def unmanage_snapshot(self, snapshot):
-        """Refused: the ledger would keep a LUN that Cinder has forgotten."""
-        raise refusal('Unmanaging a snapshot')
-
     def create_export_snapshot(self, context, snapshot, connector):
         """Refused: no host but the zHCP has a path to a snapshot."""
         raise refusal('Export of a snapshot', NO_HOST_ATTACH)

@@ -20,6 +20,7 @@ from cinder_zvm import backend
 from cinder_zvm import connection
 from cinder_zvm import errors
 from cinder_zvm import imageop
+from cinder_zvm import manageop
 from cinder_zvm import opts
 from cinder_zvm import records
 from cinder_zvm import stats
@@ -35,7 +36,8 @@ cfg.CONF.register_opts(opts.backend_opts(),
 
 
 @interface.volumedriver
-class ZVMVolumeDriver(imageop.Images, unsupported.NotOffered,
+class ZVMVolumeDriver(imageop.Images, manageop.Managing,
+                      unsupported.NotOffered,
                       driver.VolumeDriver):
     """LUNs of one SCSI pool on one zHCP, for guests of its z/VM LPAR.
 
@@ -193,7 +195,8 @@ class ZVMVolumeDriver(imageop.Images, unsupported.NotOffered,
         :raises VolumeIsBusy: names the guest that holds it
         """
         with errors.told('Volume %s cannot be deleted' % volume.id):
-            freed = self._volumes.delete(volume.name_id)
+            freed = self._volumes.delete(volume.name_id,
+                                         manageop.is_saved(volume))
         if not freed:
             LOG.info('Volume %(volume)s has no LUN in pool %(pool)s: nothing '
                      'to delete.', {'volume': volume.id,
@@ -244,7 +247,7 @@ class ZVMVolumeDriver(imageop.Images, unsupported.NotOffered,
         """
         try:
             with errors.told('Snapshot %s cannot be deleted' % snapshot.id):
-                self._volumes.delete(snapshot.id)
+                self._volumes.delete(snapshot.id, manageop.is_saved(snapshot))
         except exception.VolumeIsBusy as err:
             raise exception.SnapshotIsBusy(message=err.msg) from err
 
@@ -409,7 +412,8 @@ class ZVMVolumeDriver(imageop.Images, unsupported.NotOffered,
         try:
             known = {str(lun.volume_id): volumeop.provider_id(lun)
                      for lun in self._backend.pool.view().luns
-                     if lun.volume_id and lun.state in ('ours', 'used')}
+                     if lun.volume_id and lun.state in ('ours', 'used')
+                     and lun.phase != 'manage'}
         except Exception as err:
             LOG.warning('provider_ids are not filled in: %s', err)
             return None, None

@@ -14,6 +14,7 @@ from oslo_log import log as logging
 from zvm_common import exceptions
 from zvm_common import model
 from zvm_common import pool as scsi_pool
+from zvm_common.pool import managing
 
 from cinder_zvm import errors
 
@@ -167,14 +168,16 @@ class VolumeOperations:
 
     # delete
 
-    def delete(self, volume_id):
+    def delete(self, volume_id, saved=True):
         """Wipe the volume's LUN and free it.
 
         Finds a wipe that a killed cinder-volume had started and waits for it.
         A LUN in quarantine is wiped again: its disk is checked anew, and the
-        operator may have mended what was wrong.
+        operator may have mended what was wrong.  One that was the operator's,
+        and of which Cinder has never saved that it manages it, is left to him.
 
         :param volume_id: the volume's name_id
+        :param saved: whether Cinder has saved that the LUN is the volume's
         :returns: False when the ledger knew no such volume
         :raises VolumeIsBusy: a guest holds it
         :raises ZvmError: the LUN is not free: wiping, quarantined or unknown
@@ -182,9 +185,43 @@ class VolumeOperations:
         lun = self.pool.look(volume_id)
         if lun is None:
             return False
+        if lun.phase == 'manage' and not saved:
+            self.unmanage(volume_id, lun)
+            return True
+        if lun.phase == 'manage':
+            self.pool.confirm([volume_id])
         if self._release(volume_id, lun) is not None:
             self.wait(volume_id)
         return True
+
+    def unmanage(self, volume_id, lun=None):
+        """Leave the LUN to the operator, with all its data.
+
+        :param lun: its LunState when just read
+        :returns: False when the ledger knew no such volume (any more)
+        :raises VolumeIsBusy: a guest holds it, or it is being copied
+        """
+        for left in reversed(range(_TRIES)):
+            lun = lun or self.pool.look(volume_id)
+            if lun is None:
+                return False
+            if lun.state == 'used':
+                raise errors.busy(lun)
+            if lun.readers:
+                raise errors.read(lun, 'Unmanage it')
+            try:
+                found = managing.unmanage(self.pool, lun)
+            except exceptions.VolumeUnknown:
+                return False
+            except (exceptions.StaleGeneration, exceptions.LunBusy):
+                if not left:
+                    raise
+                lun = None
+            else:
+                LOG.info('Volume %(volume)s was %(lun)s, which is the '
+                         'operator\'s from here on.',
+                         {'volume': volume_id, 'lun': errors.place(found)})
+                return True
 
     def _release(self, volume_id, lun=None):
         """See that a wipe runs, after which the LUN is free.

@@ -353,6 +353,10 @@ class StreamFailed(Refused):
               'the manual.')
 
 
+class NotManageable(Refused):
+    """A LUN that cannot become a volume with what is on it."""
+
+
 _BY_CODE = {
     'stale': StaleGeneration,
     'busy': LunBusy,
@@ -377,6 +381,7 @@ _BY_CODE = {
     'scope': NotOurs,
     'lease': LeaseRuns,
     'off': GuestUnreachable,
+    'unfit': NotManageable,
 }
 
 

@@ -19,7 +19,9 @@ from zvm_common import fcp
 from zvm_common import guestdisk
 from zvm_common import model
 from zvm_common.pool import Copy
+from zvm_common.pool import managing
 from zvm_common.pool import Pool
+from zvm_common.pool import Reference
 from zvm_common.xcat import guest
 from zvm_common.xcat import hypervisor
 from zvm_common.xcat import session
@@ -71,7 +73,8 @@ class Bench:
                      used.generation, paths, used.wwid)
         ours, _ = self.measure('detach: zHCP', self._devices.detach, volume,
                                used.generation, instance)
-        ours = self._copies(ours)
+        ours = self._managed(self._copies(ours))
+        volume = ours.volume_id
         self.measure('release', self._pool.release, volume, ours.generation)
         self.measure('wait for the wipe of 1 GiB', self._pool.wait, volume,
                      600)
@@ -85,6 +88,16 @@ class Bench:
         self._pool.wait(move.volume_id, 600)
         self._pool.release(clone.volume_id, clone.generation)
         self._pool.wait(clone.volume_id, 600)
+        return now
+
+    def _managed(self, lun):
+        """It is left to the operator, and is another volume then."""
+        self.measure('unmanage', managing.unmanage, self._pool, lun)
+        found = self.measure('measure a disk', managing.measure, self._pool,
+                             Reference(lun.wwpns, lun.lun))
+        now = self.measure('manage', managing.manage, self._pool,
+                           str(uuid.uuid4()), str(uuid.uuid4()), found)
+        self._pool.confirm([now.volume_id])
         return now
 
     def _copy(self, lun, replaces):

@@ -101,13 +101,30 @@ class Side:
 
     def delete(self, volume):
         """Whether the volume is gone from the database."""
-        from cinder import exception
         self._cinder.delete(self._cinder.volume(volume))
+        return self._is_gone(volume)
+
+    def _is_gone(self, volume):
+        from cinder import exception
         try:
             self._cinder.volume(volume)
         except exception.VolumeNotFound:
             return True
         return False
+
+    def order_manage(self):
+        """The id of a volume that is to be managed."""
+        return self._cinder.order(BACKEND, 0, status='managing').id
+
+    def manage(self, volume, reference):
+        """Its row afterwards."""
+        self._cinder.manage(self._cinder.volume(volume), reference)
+        return self.get(volume)
+
+    def unmanage(self, volume):
+        """Whether the volume is gone from the database."""
+        self._cinder.unmanage(self._cinder.volume(volume))
+        return self._is_gone(volume)
 
     def extend(self, volume, gib):
         """Its row afterwards."""

@@ -89,6 +89,8 @@ class Cloud(contextlib.ExitStack):
         self.promised = {}
         # What images of volumes are to have: image -> text
         self.images = {}
+        # What is on LUNs that are the operator's, or about to be: LUN -> text.
+        self.left = {}
         self._writes = 0
 
     def __enter__(self):
@@ -274,6 +276,41 @@ class Cloud(contextlib.ExitStack):
             row = self.ask('cinder', 'get', volume=volume)
             raise Unexpected('the volume is %s after delete' % row['status'])
 
+    def leave(self, volume):
+        """The arguments of an unmanage: its LUN is to be the operator's."""
+        lun = self.truth.lun_of(volume)['lun']
+        self.left[lun] = self.written.pop(volume)
+        return {'volume': volume}
+
+    def unmanage(self, volume):
+        if not self.ask('cinder', 'unmanage', volume=volume):
+            raise Unexpected('the volume is there after unmanage')
+
+    def order_manage(self, record):
+        """The arguments of a manage of a LUN that is the operator's."""
+        volume = self.ask('cinder', 'order_manage')
+        self.promised[volume] = self.left[record['lun']]
+        return {'volume': volume, 'reference': {
+            'wwpn': record['wwpns'], 'lun': record['lun']}}
+
+    def take_back(self):
+        """What the operator does to have his LUNs in the pool again."""
+        for record in self.truth.luns():
+            if record['state'] != 'unmanaged':
+                self.left.pop(record['lun'], None)
+                continue
+            # one that was nobody's before has no text
+            text = self.left.setdefault(record['lun'], '')
+            if not self.truth.has(record['lun'], text):
+                raise Unexpected('the data on the operator\'s LUN %s are gone'
+                                 % record['lun'])
+            args = self.order_manage(record)
+            row = self.ask('cinder', 'manage', **args)
+            if row['status'] != 'available':
+                raise Unexpected('the managed volume is %s' % row['status'])
+            del self.promised[row['id']], self.left[record['lun']]
+            self.delete(row['id'])
+
     def boot(self, *volumes):
         """A server's uuid."""
         server = self.ask('nova', 'new_server', volumes=volumes)['uuid']
@@ -321,6 +358,7 @@ class Cloud(contextlib.ExitStack):
             self.delete_snapshot(snapshot['id'])
         for volume in self.records()['volumes']:
             self.delete(volume['id'])
+        self.take_back()
         self.truth.rest()
 
 

@@ -37,6 +37,7 @@ class View:
                        for image, text in cloud.images.items()
                        if cloud.glance.images.get(image, {}).get('status')
                        == 'active']
+        self.left = dict(cloud.left)
         self.luns = cloud.truth.luns()
         self.devices = cloud.truth.devices()
         self.guests = cloud.truth.guests()
@@ -121,6 +122,19 @@ def images_are_whole(view):
             yield 'image %s is active and not what it was made of' % image
 
 
+def operators_data_is_there(view):
+    for lun, text in view.left.items():
+        if not view.truth.has(lun, text):
+            yield 'the data on LUN %s, the operator\'s, are gone' % lun
+
+
+def operators_luns_are_not_free(view):
+    for lun in view.luns:
+        if lun.get('state') == 'unmanaged' and (
+                view.lines.get(lun['lun'], ['reserved'])[0] == 'free'):
+            yield 'LUN %s is the operator\'s and its line free' % lun['lun']
+
+
 def clean_luns_are_zero(view):
     for lun in view.luns:
         new = (lun.get('state') == 'ours' and lun['volume'] not in
@@ -185,8 +199,8 @@ def attachments_work(view):
 
 SAFETY = (records_are_whole, one_volume_on_a_lun, volumes_have_their_luns,
           snapshots_have_their_luns, data_is_there, images_are_whole,
-          clean_luns_are_zero,
-          devices_belong, paths_belong, attachments_work)
+          operators_data_is_there, clean_luns_are_zero, devices_belong,
+          paths_belong, attachments_work)
 
 
 # settled
@@ -221,6 +235,8 @@ def luns_are_at_rest(view):
     for lun in view.luns:
         if lun.get('state') == 'copying' and lun['volume'] in known:
             continue    # it has failed, and its volume is deleted
+        if lun.get('state') == 'unmanaged':
+            continue
         if lun.get('state') not in ('free', 'ours', 'used'):
             yield 'LUN %s is still %s (%s)' % (lun['lun'], lun.get('state'),
                                                lun.get('why'))
@@ -248,7 +264,8 @@ def no_attach_is_half_done(view):
 
 
 SETTLED = SAFETY + (devices_are_needed, used_luns_are_attached,
-                    luns_are_at_rest, lines_agree, no_attach_is_half_done)
+                    luns_are_at_rest, operators_luns_are_not_free,
+                    lines_agree, no_attach_is_half_done)
 
 
 # gone

@@ -26,6 +26,7 @@ import requests
 
 MOMENTS = ('before', 'effect', 'answer', 'late')
 _ASKS = '/dsh wait'
+_READS = ('/dsh look', '/dsh measure')
 _FAULTS = {'effect': {'answer_lost': True}, 'late': {'late': {'gate': True}}}
 
 # sh -s -- SHA OPERATION VERB, or with the program's text in front
@@ -102,7 +103,7 @@ def name(request):
 
 def reads(asked):
     """Whether a request of this name changes nothing."""
-    return asked.startswith('GET ') or asked.endswith('/dsh look')
+    return asked.startswith('GET ') or asked.endswith(_READS)
 
 
 def _verb(body):

@@ -105,7 +105,12 @@ def recover(cloud):
                 or each['id'] not in cloud.written):
             cloud.delete_snapshot(each['id'])
     for volume in bad:
-        cloud.delete(volume)
+        # who wants to keep the data of a LUN does not delete its volume
+        if states[volume] in ('unmanaging', 'error_unmanaging'):
+            cloud.unmanage(volume)
+        else:
+            cloud.delete(volume)
+    cloud.take_back()
     cloud.truth.rest()
 
 
@@ -182,6 +187,18 @@ def _revert(cloud):
     return {'volume': volume, 'snapshot': found}
 
 
+def _manage(cloud):
+    volume, = volumes(cloud, 1)
+    place = cloud.truth.lun_of(volume)
+    cloud.unmanage(**cloud.leave(volume))
+    return cloud.order_manage(place)
+
+
+def _unmanage(cloud):
+    volume, = volumes(cloud, 1)
+    return cloud.leave(volume)
+
+
 def _attach(count):
     def prepare(cloud):
         made, _ = server(cloud, count)
@@ -218,6 +235,8 @@ register('from_image', 'cinder', 'create_from_image', _from_image)
 register('to_image', 'cinder', 'upload', _to_image)
 register('extend', 'cinder', 'extend', _extend)
 register('revert', 'cinder', 'revert', _revert)
+register('manage', 'cinder', 'manage', _manage)
+register('unmanage', 'cinder', 'unmanage', _unmanage)
 register('attach_first', 'nova', 'attach', _attach(0))
 register('attach_next', 'nova', 'attach', _attach(1))
 register('detach_next', 'nova', 'detach', _detach(2))

@@ -54,7 +54,7 @@ _SMAPI = ('Image_Device_Dedicate', 'Image_Device_Dedicate_DM',
           'Image_Device_Undedicate', 'Image_Device_Undedicate_DM')
 _SIDES = dict.fromkeys(('create', 'delete', 'make_snapshot', 'extend',
                         'delete_snapshot', 'revert', 'create_from_image',
-                        'upload'), 'cinder')
+                        'upload', 'manage', 'unmanage'), 'cinder')
 
 
 class Story(AssertionError):
@@ -278,6 +278,37 @@ class Machine(stateful.RuleBasedStateMachine):
         self.cloud.write(volume)
         self.cloud.promise(volume, snapshot)
         self.do('revert', death, {'volume': volume, 'snapshot': snapshot})
+
+    # LUNs that go to the operator, and come back with their data
+
+    @stateful.precondition(lambda self: self.deletable())
+    @stateful.rule(death=_DEATHS, place=_PLACES)
+    def unmanage(self, death, place):
+        found = [each for each in self.deletable()
+                 if each in self.cloud.written]
+        if found:
+            args = self.cloud.leave(found[place % len(found)])
+            self.do('unmanage', death, args)
+
+    @stateful.precondition(lambda self: self.deletable())
+    @stateful.rule(death=_DEATHS, place=_PLACES)
+    def manage(self, death, place):
+        """A volume that was unmanaged, once more."""
+        found = [each for each in self.deletable()
+                 if each in self.cloud.written]
+        if not found:
+            return
+        volume = found[place % len(found)]
+        record = self.cloud.truth.lun_of(volume)
+        if record['role'] != 'current':
+            return
+        args = self.cloud.leave(volume)
+        self.attempt('cinder', 'unmanage', args)
+        if volume not in self.volumes('unmanaging', 'error_unmanaging',
+                                      'available'):
+            self.do('manage', death, self.cloud.order_manage(record))
+        else:
+            self.recover()
 
     def revertable(self):
         found = self.volumes('available')

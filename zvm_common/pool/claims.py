@@ -74,14 +74,10 @@ class Pool:
         self.zhcp = zhcp
         self.name = str(model.PoolName(name))
         self.ledger = None
-        self._job_devices = ';'.join(
+        #: some of the zHCP's devices, in the words of its verbs
+        self.job_devices = ';'.join(
             str(d) for _, d in zip(range(_JOB_DEVICES), zhcp_devices)
         ) or 'none'
-
-    @property
-    def job_devices(self):
-        """Some of the zHCP's devices, in the words of its verbs."""
-        return self._job_devices
 
     def check(self):
         """Refuse a pool from which nothing may be handed out.
@@ -131,7 +127,7 @@ class Pool:
         :raises LeaseRuns: it may still be under way
         :raises StaleGeneration, LunBusy, VolumeUnknown: it has moved on
         """
-        self._swap('abandon', lun, self._job_devices)
+        self._swap('abandon', lun, self.job_devices)
 
     def set_aside(self, lun):
         """Keep a LUN with its data from everybody: Cinder does not know it.
@@ -190,7 +186,7 @@ class Pool:
         answer = self.zhcp.call(
             'claim', self.name, model.Uuid(volume_id), minimum.bytes,
             maximum.bytes, self.zhcp.scope, 'trust' if trust else 'wipe',
-            self._job_devices, self.ledger or 'any',
+            self.job_devices, self.ledger or 'any',
             operation=str(model.OperationId(operation_id)))
         return state.lun_state(answer.fields)
 
@@ -205,7 +201,7 @@ class Pool:
         """
         answer = self.zhcp.call(
             'copy', self.name, model.Uuid(volume_id), minimum.bytes,
-            maximum.bytes, self.zhcp.scope, self._job_devices,
+            maximum.bytes, self.zhcp.scope, self.job_devices,
             self.ledger or 'any', *copy.arguments(),
             operation=str(model.OperationId(operation_id)))
         return state.lun_state(answer.fields)
@@ -220,7 +216,7 @@ class Pool:
         """
         answer = self.zhcp.call('switch', self.zhcp.scope,
                                 model.Uuid(copy_id), model.Uuid(volume_id),
-                                self._job_devices)
+                                self.job_devices)
         return state.lun_state(answer.fields)
 
     def cancel(self, volume_id, operation_id):
@@ -254,7 +250,7 @@ class Pool:
         :raises VolumeUnknown: there is nothing to release (any more)
         """
         answer = self.zhcp.call('release', model.Uuid(volume_id),
-                                int(generation), self._job_devices)
+                                int(generation), self.job_devices)
         return state.lun_state(answer.fields)
 
     def wait(self, volume_id, timeout):
@@ -308,7 +304,7 @@ class Pool:
             self.release(found.volume_id, found.generation)
         else:
             self.zhcp.call('claim', found.pool, found.volume_id, 0, 0,
-                           self.zhcp.scope, 'wipe', self._job_devices,
+                           self.zhcp.scope, 'wipe', self.job_devices,
                            'any', operation=found.operation_id)
 
 

@@ -11,9 +11,13 @@ from zvm_common import model
 #: ``foreign`` one that somebody else has reserved or uses, ``freeing`` one
 #: whose wipe is done and whose line is about to say so, ``copying`` one that
 #: becomes a copy of another (``why`` says that it failed), ``filling`` and
-#: ``sending`` ones to which or from which an image is on its way.
+#: ``sending`` ones to which or from which an image is on its way, ``unmanaged``
+#: one that was a volume's and is left to the operator.
 STATES = ('free', 'preparing', 'copying', 'filling', 'ours', 'sending', 'used',
-          'wiping', 'freeing', 'quarantined', 'lost', 'foreign')
+          'wiping', 'freeing', 'quarantined', 'lost', 'foreign', 'unmanaged')
+
+# Of these no volume is made: they are nobody's business here.
+_NOT_OURS = ('foreign', 'unmanaged')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,6 +33,7 @@ class LunState:
     and compared (bytes, whole GiB of them until the end), ``beat`` the seconds
     since it last said so. ``scope`` says whose record it is, ``phase`` what is
     not finished: ``create`` until Cinder's record is known to have the volume,
+    ``manage`` likewise of one whose LUN was the operator's,
     ``dedicate`` and ``detach``, ``switch`` while it takes the place of another
     LUN, ``unknown`` while it is set aside as Cinder does not know it.
     ``role`` is ``current``, ``snapshot``, or of a volume that moves
@@ -38,6 +43,8 @@ class LunState:
     ``sop`` is the operation of the last image transfer (kept until the next
     one), ``said`` what became of it: ``ok:SIZE:SHA256``, ``no:REASON`` (blanks
     as ``~``), or None (see :mod:`zvm_common.pool.streams`).
+    ``status`` and ``owner`` are what the line says, ``was`` the volume that an
+    unmanaged LUN was.
     """
 
     pool: str
@@ -72,6 +79,9 @@ class LunState:
     why: str | None = None
     sop: str | None = None
     said: str | None = None
+    status: str = ''
+    owner: str = ''
+    was: str | None = None
 
     @property
     def size(self):
@@ -104,7 +114,7 @@ class PoolView:
         """Sizes in GiB (floats) and ``counts`` of LUNs by state."""
         free = [s.capacity.bytes for s in self.luns if s.claimable]
         total = [s.size.bytes for s in self.luns
-                 if s.size and s.state != 'foreign']
+                 if s.size and s.state not in _NOT_OURS]
         counts = collections.Counter({state: 0 for state in STATES})
         counts.update(s.state for s in self.luns)
         counts['drift'] = sum(1 for s in self.luns if s.drift)
@@ -177,7 +187,10 @@ def _lun_state(fields):
         phase=get('phase') or '',
         why=(get('why') or '').replace('~', ' ') or None,
         sop=_maybe(model.OperationId, get('sop')),
-        said=get('said') or None)
+        said=get('said') or None,
+        status=get('status') or '',
+        owner=get('owner') or '',
+        was=_maybe(model.Uuid, get('was')))
 
 
 def _maybe(kind, text):

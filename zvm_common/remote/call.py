@@ -103,9 +103,10 @@ _SENTENCES = {
     'lease': 'Too early to undo it',
     'inuse': 'The disk is in use in the guest by %(user)s',
     'off': 'Guest %(guest)s is not logged on',
+    'unfit': 'LUN %(lun)s of pool %(pool)s cannot be managed',
 }
 # these sentences say all by themselves
-_COMPLETE = ('nolun', 'unknown', 'tool', 'format')
+_COMPLETE = ('nolun', 'unknown', 'tool', 'format', 'unfit')
 _TELLING = ('volume', 'state', 'gen', 'guest', 'node', 'instance', 'host',
             'device', 'ranges', 'paths', 'listed', 'free', 'chpids', 'undone',
             'why')
@@ -115,7 +116,7 @@ def _sentence(code, fields):
     known = {key: '?' for key in ('volume', 'gen', 'pool', 'minimum',
                                   'maximum', 'free', 'largest', 'twice',
                                   'missing', 'found', 'known', 'user',
-                                  'guest')}
+                                  'guest', 'lun')}
     known.update(fields)
     told = [_SENTENCES[code] % known] if code in _SENTENCES else []
     if fields.get('text'):

@@ -218,6 +218,8 @@ made of it")"
         wiping) job_runs && { settle || :; look_row; return; } ;;
     esac
     [ "$r_gen" = "$2" ] || refuse stale "$(row)"
+    [ "$r_phase" != manage ] || refuse busy "$(row) text=$(text "Cinder has \
+not saved yet that it manages this LUN, which is the operator's until then")"
     foreign_user && refuse busy "$(row) text=$(text "$foreign")"
     not_read
     give_up "$3"
@@ -290,7 +292,7 @@ forget_owner() {
     r_instance='' r_attachment='' r_host='' r_fcp='' r_phase='' r_scope=''
     r_lease='' r_boot='' r_role='' r_source='' r_sgen='' r_moves='' r_mgen=''
     r_verify='' r_limit='' r_zero='' r_sop='' r_said='' r_zgen='' r_peer=''
-    r_pin='' r_sbytes=''
+    r_pin='' r_sbytes='' r_owner=''
 }
 
 # The LUN that was prepared for the volume may be in quarantine without it

@@ -61,6 +61,26 @@ merge() { # merge POOL
             s = s (i > 1 ? "_" : "") substr(v, i, 2)
         return s
     }
+    function is_stamp(owner) {
+        return owner ~ /^([0-9a-f][0-9a-f]_)+[0-9a-f][0-9a-f]$/ &&
+            length(owner) == 47
+    }
+    # an operator uses and names what is his as he likes
+    function not_his(status, owner) {
+        if (tolower(status) == "used") return ""
+        if (status != "reserved") return plain(status)
+        return is_stamp(owner) ? "owner" : ""
+    }
+    # the record of a LUN that is left to the operator, and whose line he has
+    # written anew with its ports in another order
+    function other_ports(l, w,   n, m, i, j, k, p) {
+        n = split(left[l], k, " ")
+        for (i = 1; i <= n; i++) {
+            m = split(known(k[i], "wwpns"), p, ";")
+            for (j = 1; j <= m; j++) if (index(w, p[j])) return k[i]
+        }
+        return ""
+    }
     function is_of(owner, volumes,   v, n, i) {
         n = split(volumes, v, ";")
         for (i = 1; i <= n; i++) if (owner == stamp(v[i])) return 1
@@ -94,6 +114,7 @@ merge() { # merge POOL
             st = known(k, "state")
             if (k in on || st == "" || st == "free") continue
             l = k; sub(/.*-/, "", l)
+            if (st == "unmanaged") { left[l] = left[l] " " k; continue }
             lines[l]++
             wwid = known(k, "wwid")
             if (wwid == "" || ((l, wwid) in seen)) unsure[l] = 1
@@ -107,10 +128,13 @@ merge() { # merge POOL
                 print "bad=" i; continue
             }
             k = key_of(w, l)
-            v = known(k, "volume"); st = known(k, "state"); drift = ""
-            stamped = (c[6] ~ /^([0-9a-f][0-9a-f]_)+[0-9a-f][0-9a-f]$/ &&
-                       length(c[6]) == 47)
-            if (st != "" && st != "free") {
+            st = known(k, "state"); drift = ""
+            if ((st == "" || st == "free") && other_ports(l, w) != "") {
+                k = other_ports(l, w); st = "unmanaged"
+            }
+            v = known(k, "volume")
+            if (st == "unmanaged") drift = not_his(c[1], c[6])
+            else if (st != "" && st != "free") {
                 want = (st == "used") ? "used" : "reserved"
                 if (st == "freeing") want = c[1]
                 owner = (st == "used") ? known(k, "node") : stamp(v)
@@ -121,7 +145,7 @@ merge() { # merge POOL
                 # as it was before it was freed: an edit from before that
                 st = "free"; drift = plain(c[1])
             }
-            else st = stamped ? "lost" : "foreign"
+            else st = is_stamp(c[6]) ? "lost" : "foreign"
             dup = (lines[l] > 1 && (l in unsure)) ? 1 : ""
             printf "lun=%s wwpns=%s size=%s bytes=%s range=%s status=%s ",
                 l, w, plain(c[4]), bytes(c[4]), plain(c[5]), plain(c[1])
@@ -136,14 +160,14 @@ merge() { # merge POOL
             printf "host=%s fcp=%s ", known(k, "host"), known(k, "fcp")
             printf "scope=%s phase=%s why=%s ",
                 known(k, "scope"), known(k, "phase"), known(k, "why")
-            printf "role=%s source=%s moves=%s sop=%s said=%s\n",
+            printf "role=%s source=%s moves=%s sop=%s said=%s was=%s\n",
                 known(k, "role"), known(k, "source"), known(k, "moves"),
-                known(k, "sop"), known(k, "said")
+                known(k, "sop"), known(k, "said"), known(k, "was")
         }
         for (k in keys) {
             st = known(k, "state")
-            if (st != "" && st != "free" && !(k in on) &&
-                known(k, "pool") == mine) print "gone=" k
+            if (st != "" && st != "free" && st != "unmanaged" &&
+                !(k in on) && known(k, "pool") == mine) print "gone=" k
             if ((st == "" || st == "free") && known(k, "clean") == "yes" &&
                 (known(k, "pool") == mine) != (k in here)) print "away=" k
         }
@@ -218,11 +242,16 @@ foreign_line() { # foreign := who uses the LUN
     esac
 }
 
+# The owner of an operator's LUN that had none.  No node name of three letters
+# or digits is found in it, as in a stamp
+OPERATORS=un_ma_na_ge_d
+
 line_wanted() { # l_status l_owner l_channel
     l_channel=
     case $r_state in
         free | freeing) l_status=free l_owner= ;;
         used) l_status=used l_owner=$r_node l_channel=$r_fcp ;;
+        unmanaged) l_status=reserved l_owner=${r_owner:-$OPERATORS} ;;
         *) l_status=reserved l_owner=$(stamp "$r_volume") ;;
     esac
 }
@@ -230,6 +259,10 @@ line_wanted() { # l_status l_owner l_channel
 line_awk() { # line_awk PROGRAM FILE
     awk -F, -v OFS=, -v w="$r_wwpns" -v l="$r_lun" -v st="$l_status" \
         -v ow="$l_owner" -v ch="$l_channel" '
+        function is_stamp(owner) {
+            return owner ~ /^([0-9a-f][0-9a-f]_)+[0-9a-f][0-9a-f]$/ &&
+                length(owner) == 47
+        }
         function mine(   a, b) {
             a = tolower($2); b = tolower($3); gsub(/0x/, "", a)
             sub(/^0x/, "", b)
@@ -239,6 +272,13 @@ line_awk() { # line_awk PROGRAM FILE
 
 line_is() {
     line_wanted
+    # what an operator makes of his LUN, but for free, is right
+    [ "$r_state" != unmanaged ] || {
+        line_awk 'mine() { n++; ok = (tolower($1) == "used" ||
+                ($1 == "reserved" && !is_stamp($6))) }
+            END { exit !(n == 1 && ok) }' "$p_file"
+        return
+    }
     line_awk 'mine() { n++; ok = ($1 == st && $6 == ow && $7 == ch) }
         END { exit !(n == 1 && ok) }' "$p_file"
 }

@@ -50,6 +50,8 @@ mend_lun() {
             ;;
     esac
     p_file=$POOLS/$r_pool.conf
+    # an operator takes the line of his LUN away as he likes
+    [ "$r_state" != unmanaged ] || line_there || return 0
     line_is || { settle && mended=$(set_add "$mended" "$r_lun"); }
     case $r_state/$r_phase in
         preparing/* | wiping/* | copying/* | filling/* | sending/*)
@@ -101,8 +103,8 @@ verb_confirm() {
     for v in "$@"; do
         [ -n "$v" ] || continue
         need is_uuid "$v"
-        find_volume "$v" && [ "$r_scope" = "$c_scope" ] &&
-            [ "$r_phase" = create ] || continue
+        find_volume "$v" && [ "$r_scope" = "$c_scope" ] || continue
+        case $r_phase in create | manage) ;; *) continue ;; esac
         r_phase='' r_lease='' r_boot=''
         save_lun
         confirmed=$((confirmed + 1))
@@ -138,7 +140,8 @@ comes to it, or goes from it")"
 # stay, nobody gets the LUN, and it comes back when Cinder knows it again
 verb_aside() {
     of_scope "$1" "$2" "$3"
-    [ "$r_state" = ours ] || refuse busy "$(row)"
+    [ "$r_state" = ours ] && [ "$r_phase" != manage ] ||
+        refuse busy "$(row)"
     not_read
     lease_past
     r_before=ours r_state=quarantined r_phase=unknown r_gen=$((r_gen + 1))
@@ -173,7 +176,12 @@ verb_rebuild() {
     pool_file "$1"
     rebuild_row "$1" "$5" "$6"
     load_lun "$(lun_file "$5" "$6")"
-    case ${r_state:-free} in free) ;; *) refuse busy "$(row)" ;; esac
+    case ${r_state:-free} in
+        free) ;;
+        unmanaged) refuse busy "$(row) text=$(text "its LUN was left to the \
+operator")" ;;
+        *) refuse busy "$(row)" ;;
+    esac
     rebuild_is_of "$3" "$5" "$6"
     r_gen=$(date +%s) r_volume=$3 r_op=$4 r_role=${12} r_pool=$1 r_scope=$2
     r_wwpns=$5 r_lun=$6 r_clean=no r_before='' r_phase='' r_was='' r_state=ours

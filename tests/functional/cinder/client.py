@@ -144,6 +144,40 @@ class Client:
         self._action('/snapshots/' + snapshot_id, 'os-reset_status',
                      status=status)
 
+    # what is managed
+
+    def manage(self, pool, reference, **fields):
+        """Let a LUN of a HOST@BACKEND#POOL be a volume.
+
+        :param fields: volume_type, name, bootable
+        """
+        return self.ask('POST', '/manageable_volumes', {'volume': dict(
+            fields, host=pool, ref=reference)})['volume']
+
+    def manageable(self, pool, **query):
+        """The LUNs that might be volumes.
+
+        :param query: marker (JSON), limit, offset, sort
+        """
+        return self.ask('GET', '/manageable_volumes/detail', host=pool,
+                        **query)['manageable-volumes']
+
+    def unmanage(self, volume_id):
+        self._action('/volumes/' + volume_id, 'os-unmanage')
+
+    def manage_snapshot(self, volume_id, reference, **fields):
+        """Let a LUN be a snapshot of a volume."""
+        return self.ask('POST', '/manageable_snapshots', {'snapshot': dict(
+            fields, volume_id=volume_id, ref=reference)})['snapshot']
+
+    def manageable_snapshots(self, pool, **query):
+        """The LUNs that are or might be snapshots."""
+        return self.ask('GET', '/manageable_snapshots/detail', host=pool,
+                        **query)['manageable-snapshots']
+
+    def unmanage_snapshot(self, snapshot_id):
+        self._action('/snapshots/' + snapshot_id, 'os-unmanage')
+
     # volume types
 
     def create_type(self, name, **specs):

@@ -228,6 +228,21 @@ class Cinder:
         volume.save()
         self._manager(volume).delete_volume(self.context, volume)
 
+    def manage(self, volume, reference):
+        """Let a LUN be the volume of a row that is ``managing``."""
+        try:
+            self._manager(volume).manage_existing(self.context, volume,
+                                                  reference)
+        finally:
+            volume.refresh()
+
+    def unmanage(self, volume):
+        """As :meth:`delete`, but for the LUN and its data."""
+        volume.status = 'unmanaging'
+        volume.save()
+        self._manager(volume).delete_volume(self.context, volume,
+                                            unmanage_only=True)
+
     def extend(self, volume, gib):
         """To a new size; `error_extending` when that failed."""
         volume.status = 'extending'

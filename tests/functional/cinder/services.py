@@ -165,6 +165,20 @@ def drivers(services):
             for name, manager in services.cinder.managers.items()}
 
 
+def forget_manage(services, volume_id, backend):
+    """As if cinder-volume had died before it saved what it has managed."""
+    volume = services.cinder.volume(volume_id)
+    volume.provider_id = None
+    volume.save()
+    pool = services.cinder.managers[backend].driver._backend.pool
+    folder = '/var/lib/zvm-volume/luns/'
+    lun = pool.look(volume_id)
+    name = '%s-%s' % (lun.wwpns[0], lun.lun)
+    pool.zhcp.hypervisor.zhcp.run(
+        'f="$ZVM_ROOT"%s%s; grep -q ^phase "$f" || sed -i '
+        '"1s/^/phase=manage\\n/" "$f"' % (folder, name))
+
+
 def connector(services, backend, instance, userid):
     """Hold FCP devices for a guest, as the Nova extension does."""
     driver = services.cinder.managers[backend].driver

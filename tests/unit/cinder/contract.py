@@ -14,7 +14,14 @@ import textwrap
 
 import cinder
 from cinder.interface import volume_driver
+from cinder.interface import volume_manageable_driver
+from cinder.interface import volume_snapshotmanagement_driver
 from cinder.volume import driver as base
+
+#: What a driver may offer besides the core, and ours does.
+MORE = (volume_manageable_driver.VolumeManagementDriver,
+        volume_manageable_driver.VolumeListManageableDriver,
+        volume_snapshotmanagement_driver.VolumeSnapshotManagementDriver)
 
 #: Called by the manager (or the backup manager) and missing in the interface.
 BESIDES = ('create_cloned_volume', 'create_export', 'remove_export',
@@ -92,8 +99,10 @@ def faults(cls):
     wanted = sorted(set(interface_functions()) | set(BESIDES))
     for name in wanted:
         found += _missing_or_stub(cls, name)
-    for name, function in sorted(interface_functions().items()):
-        found += _binds(cls, name, *_arguments_of(function))
+    for interface in (volume_driver.VolumeDriverCore, *MORE):
+        for name, function in sorted(interface_functions(interface).items()):
+            found += _missing_or_stub(cls, name)
+            found += _binds(cls, name, *_arguments_of(function))
     for name, count, keywords in manager_calls():
         if name not in MAY_BE_STUBS:
             found += _missing_or_stub(cls, name)

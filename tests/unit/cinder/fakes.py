@@ -39,7 +39,9 @@ class FakePool:
     name = 'zpool1'
 
     def __init__(self, sizes=(10, 10, 12, 20), clean=True):
-        self.zhcp = types.SimpleNamespace(scope=SCOPE, name='zhcp1')
+        self.zhcp = types.SimpleNamespace(scope=SCOPE, name='zhcp1',
+                                          call=self._call)
+        self.job_devices = '3B0E;3C0E'
         self.ledger = LEDGER
         self.its_ledger = LEDGER    # the one that is there
         self.restored = ''
@@ -196,6 +198,49 @@ class FakePool:
                             old.generation, new.generation))
         return self._leave('switch', self.of(volume_id))
 
+    # verbs of zvm_common.pool.managing
+
+    def _call(self, verb, *args, operation=None):
+        self._enter(verb)
+        found = getattr(self, '_' + verb)(*args, operation)
+        return types.SimpleNamespace(fields=self._leave(verb, found))
+
+    def _operators(self, lun):
+        found = self.luns[model.Lun(lun)]
+        if found.state not in ('foreign', 'unmanaged') or (
+                found.status != 'reserved'):
+            raise exceptions.NotManageable('LUN %s is %s' % (
+                found.lun, found.state))
+        return found
+
+    def _measure(self, name, wwpns, lun, devices, _operation):
+        found = self._operators(lun)
+        return {'wwpns': model.format_wwpns(found.wwpns), 'lun': str(lun),
+                'bytes': str(found.size.bytes), 'wwid': found.wwid or 'f' * 16}
+
+    def _manage(self, name, volume_id, scope, wwpns, lun, role, size, wwid,
+                ledger, operation):
+        if self.of(str(volume_id)) is None:
+            self.change(self._operators(lun), state='ours', phase='manage',
+                        volume_id=str(volume_id), scope=scope, role=role,
+                        operation_id=operation, wwid=wwid, was=None,
+                        real=model.Capacity(size),
+                        generation=self.luns[lun].generation + 1)
+        return _fields(self.of(str(volume_id)))
+
+    def _unmanage(self, scope, volume_id, generation, how, _operation):
+        lun = self.of(str(volume_id))
+        if lun is None:
+            raise exceptions.VolumeUnknown('volume=%s' % volume_id)
+        if lun.generation != generation:
+            raise exceptions.StaleGeneration('generation')
+        if lun.state != 'ours' or lun.readers:
+            raise exceptions.LunBusy('state=%s' % lun.state)
+        return _fields(self.change(
+            lun, state='unmanaged', volume_id=None, was=str(volume_id),
+            phase='', role='', status='reserved', drift='',
+            generation=generation + 1))
+
     def _choose(self, minimum, maximum):
         fitting = sorted(
             (lun for lun in self.luns.values() if lun.state == 'free'
@@ -263,11 +308,24 @@ class FakePool:
             self._read_by(lun.source)
 
 
+def _fields(lun):
+    """As a verb answers; what tests of Cinder's side look at."""
+    found = {'pool': lun.pool, 'wwpns': model.format_wwpns(lun.wwpns),
+             'lun': str(lun.lun), 'state': lun.state,
+             'gen': str(lun.generation), 'bytes': str(lun.capacity.bytes),
+             'real': str(lun.real.bytes) if lun.real else '',
+             'volume': lun.volume_id, 'op': lun.operation_id,
+             'role': lun.role, 'phase': lun.phase, 'was': lun.was,
+             'scope': lun.scope}
+    return {key: value for key, value in found.items() if value}
+
+
 def volume(size=10, name_id=VOLUME, **values):
     """A volume as a driver sees it; its id is never the LUN's name."""
     fields = {'id': str(uuid.uuid4()), 'name_id': name_id, 'size': size,
               'encryption_key_id': None, 'volume_type_id': None,
-              'provider_id': None, 'provider_location': None}
+              'provider_id': None, 'provider_location': None,
+              'status': 'available'}
     return Row(**dict(fields, **values))
 
 
@@ -292,7 +350,7 @@ def snapshot(of, **values):
     """A snapshot of a volume, as a driver sees it."""
     return Row(**dict({
         'id': str(uuid.uuid4()), 'volume_id': of.id, 'volume': of,
-        'volume_size': of.size, 'provider_id': None,
+        'volume_size': of.size, 'provider_id': None, 'status': 'available',
         'volume_type_id': of.volume_type_id}, **values))
 
 

@@ -70,6 +70,13 @@ class TheTestCanFailTest(testtools.TestCase):
         self.assertEqual(1, len(self._faults(
             create_snapshot=create_snapshot)))
 
+    def test_a_listing_without_its_order(self):
+        def get_manageable_snapshots(self, cinder_snapshots, marker, limit,
+                                     offset):
+            return []
+        self.assertTrue(self._faults(
+            get_manageable_snapshots=get_manageable_snapshots))
+
     def test_a_stub_behind_a_decorator(self):
         from cinder.volume import volume_utils
 
@@ -111,3 +118,5 @@ class TheTestCanFailTest(testtools.TestCase):
 
     def test_the_interface_is_really_read(self):
         self.assertGreater(len(contract.interface_functions()), 25)
+        self.assertIn('get_manageable_volumes', set().union(
+            *map(contract.interface_functions, contract.MORE)))

@@ -62,11 +62,6 @@ class NotOfferedTest(base.DriverTestCase):
         for name, count in (
                 ('before_volume_copy', 3),
                 ('get_backup_device', 2), ('create_volume_from_backup', 2),
-                ('manage_existing', 2), ('manage_existing_get_size', 2),
-                ('get_manageable_volumes', 6), ('unmanage', 1),
-                ('manage_existing_snapshot', 2),
-                ('manage_existing_snapshot_get_size', 2),
-                ('get_manageable_snapshots', 6), ('unmanage_snapshot', 1),
                 ('create_export_snapshot', 3),
                 ('initialize_connection_snapshot', 2)):
             error = self.assertRaises(
