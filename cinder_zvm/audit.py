@@ -25,6 +25,8 @@ from zvm_common import zhcp as zhcp_program
 # What the findings mean; in the order in which they are shown.
 KINDS = {
     'lost': 'Cinder has the volume and the ledger has not',
+    'elsewhere': 'the volume is in another pool of the zHCP than Cinder says: '
+                 'migrate it there once more',
     'stamped': 'the line bears a volume\'s stamp and there is no record',
     'unknown': 'the ledger has the volume and Cinder has not',
     'quarantined': 'nobody gets the LUN until somebody has looked at it',
@@ -44,19 +46,19 @@ class Finding:
     detail: str = ''
 
 
-def find(view, known):
+def find(view, known, look=lambda volume_id: None):
     """The findings of one pool.
 
     :param view: PoolView
     :param known: what Cinder has, as records.Records.volumes() gives it
+    :param look: LunState of a volume that the pool does not show, or None
     :returns: list of :class:`Finding`
     """
     found = [Finding('unreadable', number) for number in view.bad]
     for lun in view.luns:
         found += _of_lun(lun, known)
     shown = {lun.volume_id for lun in view.luns}
-    found += [Finding('lost', lun_of(each.provider_id), each.volume_id,
-                      each.status)
+    found += [_not_shown(each, look(each.volume_id))
               for each in _here(known) if each.volume_id not in shown]
     return sorted(found, key=lambda each: (list(KINDS).index(each.kind),
                                            each.lun))
@@ -75,6 +77,14 @@ def _of_lun(lun, known):
         yield Finding('drift', number, volume, lun.drift)
     if lun.twice:
         yield Finding('twice', number, volume)
+
+
+def _not_shown(each, lun):
+    if lun is None:
+        return Finding('lost', lun_of(each.provider_id), each.volume_id,
+                       each.status)
+    return Finding('elsewhere', str(lun.lun), each.volume_id,
+                   '%s %s' % (lun.pool, lun.scope))
 
 
 def _here(known):
@@ -162,8 +172,8 @@ def audit(section, rebuilding=False):
     if rebuilding:
         made, aside, failed = rebuild(found.pool, found.settings, known)
         answer.update(rebuilt=made, set_aside=aside, failed=failed)
-    answer['findings'] = [dataclasses.asdict(each) for each
-                          in find(found.pool.view(), known)]
+    findings = find(found.pool.view(), known, found.pool.look)
+    answer['findings'] = [dataclasses.asdict(each) for each in findings]
     return answer
 
 
