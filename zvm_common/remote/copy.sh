@@ -29,9 +29,9 @@ verb_copy() {
 # Before a LUN is chosen for it: can the source be read?
 source_is_there() {
     find_volume "$c_source" || refuse unknown "volume=$c_source"
-    [ "$r_scope" = "$c_sscope" ] || refuse scope "$(row)"
     [ "$r_state" = ours ] || refuse busy "$(row)"
     [ "$r_gen" = "$c_sgen" ] || refuse stale "$(row)"
+    [ "$r_scope" = "$c_sscope" ] || refuse scope "$(row)"
     foreign_user && refuse busy "$(row) text=$(text "$foreign")"
 }
 
