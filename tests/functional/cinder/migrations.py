@@ -5,7 +5,9 @@ zvmssio1 has zpool1, zvmssio3 has zpool3 of the same zHCP, zvmssio2 has zpool2
 of the second one.
 """
 
+import os
 import shutil
+import signal
 
 from tests.functional.cinder import base
 from tests.functional.cinder import copies
@@ -176,8 +178,6 @@ def migrate(cinder, volume_id, source, target):
 def migrate_and_die(cinder, volume_id, source, target, when):
     """Killed before or after the switch."""
     from zvm_common.pool import claims
-    import os
-    import signal
     real = claims.Pool.switch
 
     def deadly(*args):

@@ -48,8 +48,8 @@ class GroupsTestCase(copies.CopiesTestCase):
 
     def snapshots(self, group_snapshot):
         """{volume: its snapshot}"""
-        return {each['volume_id']: each for each in self.client.ask(
-                    'GET', '/snapshots/detail')['snapshots']
+        found = self.client.ask('GET', '/snapshots/detail')['snapshots']
+        return {each['volume_id']: each for each in found
                 if each['group_snapshot_id'] == group_snapshot}
 
     def members(self, group):
