@@ -113,7 +113,10 @@ class Cloud(contextlib.ExitStack):
             folder=str(self.folder / side), sabotaged=self._sabotaged,
             database=str(self._parents.databases[side]),
             server=self.simulator.server, ca_file=self.simulator.ca_file,
+            **self._more.get(side, {}),
             options=getattr(self, '_%s_options' % side)())
+
+    _more = {'cinder': {'other_pool': truth.OTHER_POOL}}
 
     def kill(self, side):
         """SIGKILL; how it ended."""
