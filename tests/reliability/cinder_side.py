@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One process of cinder-volume with two back-ends, and what Cinder's API does beside it.
+"""A process of cinder-volume with two back-ends, and Cinder's API beside it.
 
 The VolumeManager is the real one (see tests/functional/cinder/harness.py);
 what the API writes to the database before and after it asks the manager is

@@ -7,6 +7,7 @@ from cinder import exception
 import fixtures
 import testtools
 
+from cinder_zvm import audit
 from cinder_zvm import location
 from cinder_zvm import records
 from cinder_zvm import volumeop
@@ -216,6 +217,13 @@ class NotSavedTest(MigrateCase):
         self.assertEqual(fakes.LEDGER, self.pool.ledger)
         self.assertEqual(volumeop.provider_id(self.lun()),
                          self.volume.provider_id)
+
+    def test_an_audit_tells_where_it_is(self):
+        finding, = audit.find(self.pool._seen(), self.known, self.pool.look)
+        self.assertEqual(
+            ('elsewhere', str(self.lun().lun), fakes.VOLUME,
+             'zpool2 ' + fakes.OTHER_SCOPE),
+            (finding.kind, finding.lun, finding.volume, finding.detail))
 
     def test_it_is_deleted(self):
         self.driver.delete_volume(self.volume)
