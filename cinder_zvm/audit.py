@@ -25,6 +25,8 @@ from zvm_common import zhcp as zhcp_program
 # What the findings mean; in the order in which they are shown.
 KINDS = {
     'lost': 'Cinder has the volume and the ledger has not',
+    'elsewhere': 'the volume is in another pool of the zHCP than Cinder says: '
+                 'migrate it there once more',
     'stamped': 'the line bears a volume\'s stamp and there is no record',
     'unmanaged': 'Cinder has the volume and its LUN was left to the operator: '
                  'unmanage it again',
@@ -46,11 +48,12 @@ class Finding:
     detail: str = ''
 
 
-def find(view, known):
+def find(view, known, look=lambda volume_id: None):
     """The findings of one pool.
 
     :param view: PoolView
     :param known: what Cinder has, as records.Records.volumes() gives it
+    :param look: LunState of a volume that the pool does not show, or None
     :returns: list of :class:`Finding`
     """
     found = [Finding('unreadable', number) for number in view.bad]
@@ -61,8 +64,7 @@ def find(view, known):
     found += [Finding('unmanaged', lun_of(each.provider_id), each.volume_id,
                       each.status)
               for each in _here(known) if each.volume_id in was]
-    found += [Finding('lost', lun_of(each.provider_id), each.volume_id,
-                      each.status)
+    found += [_not_shown(each, look(each.volume_id))
               for each in _here(known) if each.volume_id not in shown]
     return sorted(found, key=lambda each: (list(KINDS).index(each.kind),
                                            each.lun))
@@ -81,6 +83,14 @@ def _of_lun(lun, known):
         yield Finding('drift', number, volume, lun.drift)
     if lun.twice:
         yield Finding('twice', number, volume)
+
+
+def _not_shown(each, lun):
+    if lun is None:
+        return Finding('lost', lun_of(each.provider_id), each.volume_id,
+                       each.status)
+    return Finding('elsewhere', str(lun.lun), each.volume_id,
+                   '%s %s' % (lun.pool, lun.scope))
 
 
 def _here(known):
@@ -170,8 +180,8 @@ def audit(section, rebuilding=False):
     if rebuilding:
         made, aside, failed = rebuild(found.pool, found.settings, known)
         answer.update(rebuilt=made, set_aside=aside, failed=failed)
-    answer['findings'] = [dataclasses.asdict(each) for each
-                          in find(found.pool.view(), known)]
+    findings = find(found.pool.view(), known, found.pool.look)
+    answer['findings'] = [dataclasses.asdict(each) for each in findings]
     return answer
 
 

@@ -6,6 +6,7 @@ import dataclasses
 from zvm_common import conf
 from zvm_common import exceptions
 from zvm_common import pool as scsi_pool
+from zvm_common.pool import moves
 from zvm_common import takers
 from zvm_common.xcat import hypervisor as xcat_hypervisor
 from zvm_common.xcat import session as xcat_session
@@ -54,6 +55,14 @@ class Backend:
         self.pool.ledger = found.ledger
         self.pool.check()
         self._check_zhcp_devices()
+
+    def other_pool(self, name, scope):
+        """A pool of the same zHCP, as the back-end of that scope has it.
+
+        :returns: zvm_common.pool.Pool
+        """
+        return moves.other(self.pool, name, scope,
+                           self.settings.zhcp_fcp_list)
 
     def _check_zhcp_devices(self):
         """A wrong number here would cost a LUN at each wipe: quarantined."""

@@ -15,10 +15,11 @@ from cinder.volume import volume_utils
 # Rows of one query.
 _BATCH = 500
 
-# The volume has no LUN yet, or maybe none any more.
+# The volume has no LUN yet, or maybe none any more.  'deleted' is what is left
+# of a group of which not all could be deleted.
 _WITHOUT = frozenset(('creating', 'deleting', 'error_deleting', 'error',
                       'managing', 'error_managing', 'error_managing_deleting',
-                      'unmanaging', 'error_unmanaging'))
+                      'unmanaging', 'error_unmanaging', 'deleted'))
 
 # It is being made, or that has failed.
 _UNMADE = frozenset(('creating', 'managing', 'error_managing',
@@ -32,7 +33,8 @@ class Known:
     ``volume_id`` is its name_id, or the snapshot's id, by which the ledger
     knows it, ``here`` says whether it is on this back-end, ``provider_id`` is
     ours or ''. ``volume`` is the row of the volume, None for a snapshot, and
-    ``row`` that of either.
+    ``row`` that of either. ``changing`` says that Cinder is about to give its
+    row another LUN and another back-end, one after the other.
     """
 
     volume_id: str
@@ -42,6 +44,7 @@ class Known:
     volume: object = dataclasses.field(default=None, repr=False,
                                        compare=False)
     row: object = dataclasses.field(default=None, repr=False, compare=False)
+    changing: bool = False
 
     @property
     def made(self):
@@ -60,8 +63,8 @@ class Known:
     @property
     def has_lun(self):
         """Cinder expects that its data are here."""
-        return self.here and bool(self.provider_id) and (
-            self.status not in _WITHOUT)
+        return self.here and bool(self.provider_id) and not (
+            self.changing or self.status in _WITHOUT)
 
 
 class Records:
@@ -85,7 +88,7 @@ class Records:
         for volume in _rows('VolumeList'):
             known = Known(volume.name_id, self._is_here(volume),
                           volume.status, volume.provider_id or '', volume,
-                          volume)
+                          volume, volume.migration_status == 'completing')
             found.setdefault(volume.id, known)
             found[volume.name_id] = known
             here[volume.id] = known.here

@@ -16,6 +16,9 @@ has it here         a create under way      it is finished
 has it on another   the volume's            the provider_id is corrected
 LUN
 has it here         set aside as unknown    it is the volume's again
+has it here         the volume's, in        the provider_id is corrected, and
+                    another pool            told: it was being migrated
+elsewhere           the volume's            told: it was being migrated
 elsewhere or not    a create under way      undone when its lease is over
 has saved it        a manage under way      it is finished
 not                 a manage under way      given back to the operator when its
@@ -62,6 +65,8 @@ class Report:
     ``moved`` are volumes of which Cinder did not know where they are,
     ``given_back`` LUNs that are the operator's, ``left`` volumes that Cinder
     has and whose LUNs were left to him,
+    ``elsewhere`` those that are in the pool of another back-end than Cinder
+    says: a migration between the two goes on or was cut off,
     ``waiting`` are creates that may be undone later, ``unknown`` volumes that
     guests use and Cinder does not know, ``lost`` those that the ledger should
     have, ``drift`` LUNs whose line differs and could not be mended.
@@ -77,6 +82,7 @@ class Report:
     readmitted: list = dataclasses.field(default_factory=list)
     unknown: list = dataclasses.field(default_factory=list)
     lost: list = dataclasses.field(default_factory=list)
+    elsewhere: list = dataclasses.field(default_factory=list)
     drift: list = dataclasses.field(default_factory=list)
     mended: list = dataclasses.field(default_factory=list)
     restored: str = ''
@@ -169,14 +175,15 @@ class Sweeper:
         elif known is not None and known.here:
             if lun.phase == 'create' and known.made:
                 report.confirmed.append(lun.volume_id)
-            elif known.made and lun.state in ('ours', 'used') and (
-                    known.provider_id != volumeop.provider_id(lun)):
+            elif lun.state in ('ours', 'used') and _is_misplaced(known, lun):
                 self._correct(lun, known, report)
             elif lun.state == 'quarantined' and lun.phase == 'unknown':
                 self._do(self._pool.readmit, lun, report, report.readmitted)
         elif lun.phase == 'create' and lun.state in (
                 'ours', 'preparing', 'copying', 'filling', 'sending'):
             self._do(self._pool.abandon, lun, report, report.undone)
+        elif known is not None and lun.state in ('ours', 'used'):
+            report.elsewhere.append(lun.volume_id)
         elif known is None and lun.state == 'ours':
             self._do(self._pool.set_aside, lun, report, report.set_aside)
         elif known is None and lun.state == 'used':
@@ -227,11 +234,16 @@ class Sweeper:
         report.left += sorted(each.volume_id for each in known.values()
                               if each.has_lun and each.volume_id in was)
         shown |= was
-        absent = [each.volume_id for each in known.values()
-                  if each.has_lun and each.volume_id not in shown]
-        for volume_id in sorted(set(absent))[:_LOOKED_FOR]:
-            if self._pool.look(volume_id) is None:
+        absent = {each.volume_id: each for each in known.values()
+                  if each.has_lun and each.volume_id not in shown}
+        for volume_id in sorted(absent)[:_LOOKED_FOR]:
+            lun = self._pool.look(volume_id)
+            if lun is None:
                 report.lost.append(volume_id)
+            elif lun.pool != self._pool.name:
+                report.elsewhere.append(volume_id)
+                if _is_misplaced(absent[volume_id], lun):
+                    self._correct(lun, absent[volume_id], report)
         self._pool.ledger = STOPPED if report.lost else view.ledger
 
     def _tell(self, report):
@@ -244,6 +256,13 @@ class Sweeper:
                 LOG.info('Pool %(pool)s, sweep: %(what)s %(value)s',
                          {'pool': self._pool.name, 'what': name,
                           'value': value})
+
+
+def _is_misplaced(known, lun):
+    """Cinder's row names another LUN than this one of its volume."""
+    return known.made and not known.changing and (
+        known.volume_id == lun.volume_id
+        and known.provider_id != volumeop.provider_id(lun))
 
 
 _ALARMING = {

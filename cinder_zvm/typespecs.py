@@ -13,6 +13,12 @@ from zvm_common import conf
 VENDOR = 'zvm'
 COPY_VERIFY = VENDOR + ':copy_verify'
 
+# Extra specs that no LUN of a pool can keep; Cinder's scheduler looks at them
+# too, where its filters are as shipped.
+_ABSENT = ('multiattach', 'replication_enabled', 'thin_provisioning_support',
+           'QoS_support', 'online_extend_support',
+           'consistent_group_snapshot_enabled')
+
 
 def vendor_properties(set_property, default):
     """The properties of a back-end, as ``_init_vendor_properties`` has them.
@@ -47,3 +53,20 @@ def copy_verify(type_id, default):
                     'Correct the type.'
                     % (COPY_VERIFY, found, ', '.join(conf.COPY_VERIFY)))
     return found
+
+
+def beyond_a_lun(volume_type):
+    """What a type asks for that no LUN of a SCSI pool has, in words.
+
+    :param volume_type: VolumeType
+    :returns: text, or None when a LUN can have the type
+    """
+    qos = volume_types.get_volume_type_qos_specs(volume_type.id)['qos_specs']
+    if qos and qos['consumer'] != 'front-end':
+        return 'QoS specs %s are of consumer %s' % (qos['name'],
+                                                    qos['consumer'])
+    for name, value in (volume_type.extra_specs or {}).items():
+        if name.removeprefix('capabilities:') in _ABSENT and (
+                str(value).lower().endswith('true')):
+            return '%s = %s' % (name, value)
+    return None

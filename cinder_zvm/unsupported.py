@@ -9,7 +9,6 @@ the middle; each is refused here before anything has been changed.
 
 from cinder import exception
 from cinder.volume import volume_types
-from cinder.volume import volume_utils
 
 NO_HOST_ATTACH = ('the cinder-volume host has no path to a LUN of a SCSI '
                   'pool, only guests and the zHCP have')
@@ -52,21 +51,6 @@ def _qos(volume):
         volume.volume_type_id)['qos_specs']
 
 
-def _leave_group(group):
-    """Leave a group to Cinder, which takes volume after volume.
-
-    :raises VolumeBackendAPIException: a group whose snapshots must be
-        consistent, as those that Cinder makes would not be
-    :raises NotImplementedError: the answer that the manager waits for
-    """
-    if volume_utils.is_group_a_cg_snapshot_type(group):
-        raise refusal(
-            'Group type %s' % group.group_type_id,
-            'consistent_group_snapshot_enabled asks for snapshots of one '
-            'moment, and LUNs are copied one after the other')
-    raise NotImplementedError()
-
-
 class NotOffered:
     """Mixed into the driver in front of Cinder's base class."""
 
@@ -105,17 +89,3 @@ class NotOffered:
 
     def terminate_connection_snapshot(self, snapshot, connector, **kwargs):
         """Nothing was connected."""
-
-    def create_group(self, context, group):
-        """Cinder's generic group, or refused."""
-        _leave_group(group)
-
-    def create_group_from_src(self, context, group, volumes,
-                              group_snapshot=None, snapshots=None,
-                              source_group=None, source_vols=None):
-        """Cinder's generic group, or refused before a LUN is taken."""
-        _leave_group(group)
-
-    def create_group_snapshot(self, context, group_snapshot, snapshots):
-        """Cinder's snapshots one by one, or refused."""
-        _leave_group(group_snapshot)

@@ -19,8 +19,10 @@ from zvm_common import exceptions
 from cinder_zvm import backend
 from cinder_zvm import connection
 from cinder_zvm import errors
+from cinder_zvm import groupop
 from cinder_zvm import imageop
 from cinder_zvm import manageop
+from cinder_zvm import migrateop
 from cinder_zvm import opts
 from cinder_zvm import records
 from cinder_zvm import stats
@@ -36,8 +38,8 @@ cfg.CONF.register_opts(opts.backend_opts(),
 
 
 @interface.volumedriver
-class ZVMVolumeDriver(imageop.Images, manageop.Managing,
-                      unsupported.NotOffered,
+class ZVMVolumeDriver(imageop.Images, manageop.Managing, migrateop.Migration,
+                      groupop.Groups, unsupported.NotOffered,
                       driver.VolumeDriver):
     """LUNs of one SCSI pool on one zHCP, for guests of its z/VM LPAR.
 
@@ -267,13 +269,6 @@ class ZVMVolumeDriver(imageop.Images, manageop.Managing,
         """No: until the copy is whole the volume keeps its own LUN."""
         return False
 
-    def update_migrated_volume(self, context, volume, new_volume,
-                               original_volume_status):
-        """Let the migrated volume keep the new LUN, known by its name_id."""
-        return {'_name_id': new_volume.name_id,
-                'provider_location': new_volume.provider_location,
-                'provider_id': new_volume.provider_id}
-
     # stats
 
     def _update_volume_stats(self):
@@ -307,8 +302,7 @@ class ZVMVolumeDriver(imageop.Images, manageop.Managing,
             'driver_version': self.VERSION,
             'storage_protocol': constants.FC,
             'zvm_zhcp': zhcp,
-            'location_info': '%s:%s:%s' % (type(self).__name__, zhcp,
-                                           self._backend.settings.pool),
+            'location_info': str(self._location()),
         }
 
     def _init_vendor_properties(self):

@@ -15,6 +15,7 @@ from zvm_common import exceptions
 from zvm_common import model
 from zvm_common import pool as scsi_pool
 from zvm_common.pool import managing
+from zvm_common.pool import moves
 
 from cinder_zvm import errors
 
@@ -350,6 +351,27 @@ class VolumeOperations:
         snapshot = self.at_rest(snapshot_id)
         return self._move(lun, snapshot, max(lun.size, snapshot.size),
                           verify)
+
+    def beside(self, pool):
+        """The same operations on another pool of the zHCP."""
+        return VolumeOperations(pool, self.oversize_percent,
+                                self.job_timeout, self.trust)
+
+    def bring(self, volume_id, verify):
+        """Let a volume of another pool of the zHCP be in this one.
+
+        :param verify: as of :meth:`copy`
+        :returns: LunState; as it is when the volume is here already
+        :raises VolumeIsBusy: the volume is attached
+        :raises ZvmError: the volume is as it was
+        """
+        lun = self._at_rest(volume_id)
+        if lun.pool != self.pool.name:
+            return self._move(lun, lun, lun.size, verify)
+        if lun.scope != self.pool.zhcp.scope:
+            # two back-ends have this pool
+            return moves.entrust(self.pool, lun, self.pool.zhcp.scope)
+        return lun
 
     def _move(self, lun, source, minimum, verify):
         """Let a copy of the source take the place of a volume's LUN."""

@@ -20,6 +20,7 @@ from zvm_common import guestdisk
 from zvm_common import model
 from zvm_common.pool import Copy
 from zvm_common.pool import managing
+from zvm_common.pool import moves
 from zvm_common.pool import Pool
 from zvm_common.pool import Reference
 from zvm_common.xcat import guest
@@ -39,6 +40,9 @@ class Bench:
         program = zhcp.Zhcp(hypervisor.Hypervisor.find(connection), 'bench')
         self._pool = Pool(program, 'zpool1',
                           model.DeviceRanges.parse('3B0E;3C0E'))
+        self._other = moves.other(
+            self._pool, 'zpool2', 'other',
+            model.DeviceRanges.parse('3B0E;3C0E'))
         self._devices = fcp.Devices(
             program, model.DeviceRanges.parse('3B00-3B0D;3C00-3C0D'))
         self._guest = guestdisk.GuestDisk(guest.Node(connection, 'guest1'))
@@ -88,7 +92,25 @@ class Bench:
         self._pool.wait(move.volume_id, 600)
         self._pool.release(clone.volume_id, clone.generation)
         self._pool.wait(clone.volume_id, 600)
-        return now
+        self._migrate(now)
+        return self._pool.look(now.volume_id)
+
+    def _migrate(self, lun):
+        """To the other pool and back, with all requests of each."""
+        for name, where in (('migrate a volume of 1 GiB', self._other),
+                            ('migrate it back', self._pool)):
+            move = self.measure(name, self._bring, lun.volume_id, where)
+            self._pool.wait(move, 600)
+
+    def _bring(self, volume, where):
+        """As the driver does it; the id that the old LUN has then."""
+        lun, gib = self._pool.look(volume), model.Capacity.from_gib(1)
+        move = str(uuid.uuid4())
+        where.copy(move, str(uuid.uuid4()), gib, gib,
+                   Copy(lun, 'target', 'all', 600, lun))
+        where.wait(move, 600)
+        where.switch(move, volume)
+        return move
 
     def _managed(self, lun):
         """It is left to the operator, and is another volume then."""
@@ -110,9 +132,18 @@ class Bench:
                             made, 600)
 
 
+def _world():
+    """Two pools of one zHCP."""
+    world = worlds.small()
+    pools = world['lpars']['host1']['pools']
+    pools['zpool2'] = [dict(pools['zpool1'][0], count=2,
+                            lun='4091400000000000')]
+    return world
+
+
 def main():
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 5
-    with fixture.Simulator(worlds.small()) as simulator:
+    with fixture.Simulator(_world()) as simulator:
         bench = Bench(simulator)
         for _ in range(rounds):
             bench.round()

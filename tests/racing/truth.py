@@ -19,7 +19,10 @@ def _stamp(volume):
 
 
 class Truth:
-    """Of host1 of a running simulator, and its pool zpool1."""
+    """Of host1 of a running simulator, and its pool zpool1.
+
+    Where there is a zpool2, it begins anew with each :meth:`lay`.
+    """
 
     def __init__(self, simulator):
         self._simulator = simulator
@@ -27,10 +30,13 @@ class Truth:
         self.ledger = self.root / 'var/lib/zvm-volume'
         self.folder = self.root / 'var/opt/zhcp/zfcp'
         self.pool = self.folder / 'zpool1.conf'
+        self._others = {path: path.read_text()
+                        for path in self.folder.glob('zpool2.conf')}
 
     def lay(self, text):
         """This pool file, and no records."""
-        self.pool.write_text(text)
+        for path, lines in {self.pool: text, **self._others}.items():
+            path.write_text(lines)
         for kind in ('luns', 'fcp', 'claims'):
             for path in (self.ledger / kind).glob('*'):
                 path.unlink()
@@ -38,7 +44,8 @@ class Truth:
     def lines(self):
         """{LUN: Line}; AssertionError when one stands there twice."""
         lines = [Line(*text.split(','))
-                 for text in self.pool.read_text().splitlines()[1:]]
+                 for path in (self.pool, *self._others)
+                 for text in path.read_text().splitlines()[1:]]
         found = {line.lun: line for line in lines}
         if len(found) != len(lines):
             raise AssertionError('a LUN stands on two lines: %s' % lines)

@@ -30,13 +30,26 @@ def _devices(prefix, chpid):
             'npiv_wwpn': 'c05076ffe%s01000' % chpid}
 
 
-def race(luns=LUNS, guests=0, foreign=8):
+def other_lun(number):
+    """Of zpool2."""
+    return '4011%04x00000000' % (0x6000 + number)
+
+
+def race(luns=LUNS, guests=0, foreign=8, others=0):
     """host1 with zpool1: as many LUNs of 1 GiB, and 5 GiB ones of others.
+
+    With `others`, also zpool2 with so many LUNs of 1 GiB.
 
     Guests are as Nova names them: zvm00001 and so on.
     """
     line = {'wwpns': list(PORTS), 'range': RANGE, 'masked_to': 'all',
             'contents': 'zero'}
+    pools = {'zpool1': [
+        dict(line, lun=lun(0), count=luns, size='1G'),
+        dict(line, lun=theirs(0), count=foreign, size='5G')]}
+    if others:
+        pools['zpool2'] = [dict(line, lun=other_lun(0), count=others,
+                                size='1G')]
     return {
         'users': {worlds.USER: {'password': worlds.PASSWORD}},
         'lpars': {'host1': {
@@ -44,9 +57,7 @@ def race(luns=LUNS, guests=0, foreign=8):
             'zhcp': {'node': 'zhcp1', 'hostname': 'zhcp1.example.com',
                      'userid': 'ZHCP1', 'devices': ZHCP_DEVICES.split(';')},
             'fcp_devices': [_devices('3B', '50'), _devices('3C', '51')],
-            'pools': {'zpool1': [
-                dict(line, lun=lun(0), count=luns, size='1G'),
-                dict(line, lun=theirs(0), count=foreign, size='5G')]},
+            'pools': pools,
             'guests': {node(number): {
                 'userid': node(number).upper(), 'power': 'on',
                 'linux': 'rhel9', 'node': True}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One process of cinder-volume, and what Cinder's API does beside it.
+"""A process of cinder-volume with two back-ends, and Cinder's API beside it.
 
 The VolumeManager is the real one (see tests/functional/cinder/harness.py);
 what the API writes to the database before and after it asks the manager is
@@ -13,7 +13,7 @@ from tests.functional.cinder import harness
 from tests.reliability import kill
 from tests.reliability import sabotage
 
-BACKEND = 'zvmssio1'
+BACKEND, OTHER = 'zvmssio1', 'zvmssio2'
 
 
 def import_all():
@@ -32,36 +32,36 @@ def import_all():
 
 
 class Side:
-    """cinder-volume with one back-end on a folder of its own.
+    """cinder-volume with two pools of a zHCP, on a folder of its own.
 
     :param channel: see channels.Channel
     :param folder: configuration, database, log; what a process before left
         there is found
     :param database: a ready one, copied to begin with; None makes one and
         starts nothing
-    :param options: of the back-end, see harness.section
+    :param options: of the back-ends, see harness.section; the second has
+        zvm_scsi_pool of `other_pool`
     """
 
     def __init__(self, channel, folder, database, server=None, ca_file=None,
-                 options=None, sabotaged=False, glance=None):
+                 options=None, other_pool=None, sabotaged=False,
+                 glance=None):
         if database is None:
             harness.Cinder(folder, {})
             return
         self._killer = kill.Killer(server, ca_file)
         section = harness.section(1, zvm_xcat_server=server,
                                   zvm_ca_file=ca_file, **(options or {}))
+        sections = {BACKEND: section}
+        if other_pool:
+            sections[OTHER] = dict(section, zvm_scsi_pool=other_pool)
         if sabotaged:
             from cinder_zvm import volumedriver
             sabotage.commit(volumedriver.ZVMVolumeDriver)
-        self._cinder = harness.Cinder(folder, {BACKEND: section}, database,
-                                      more={'DEFAULT': {
-                                          'glance_api_servers': glance}})
-        found = self._cinder.start(BACKEND)
-        _ours(found.driver)
-
-    @property
-    def _driver(self):
-        return self._cinder.managers[BACKEND].driver
+        self._cinder = harness.Cinder(folder, sections, database, more={
+            'DEFAULT': {'glance_api_servers': glance}})
+        for name in sections:
+            _ours(self._cinder.start(name).driver)
 
     def arm(self, k=None, moment=None):
         """See kill.Killer."""
@@ -72,8 +72,9 @@ class Side:
         return self._killer.names
 
     def sweep(self):
-        """What the driver does by itself from time to time."""
-        self._driver.sweep()
+        """What the drivers do by themselves from time to time."""
+        for manager in self._cinder.managers.values():
+            manager.driver.sweep()
 
     # volumes
 
@@ -131,6 +132,23 @@ class Side:
         self._cinder.extend(self._cinder.volume(volume), gib)
         return self.get(volume)
 
+    def migrate(self, volume):
+        """To the second back-end, as API and scheduler have prepared it; its
+        row afterwards.
+        """
+        found = self._cinder.volume(volume)
+        found.migration_status, found.previous_status = (
+            'starting', found.status)
+        found.save()
+        other = self._cinder.managers[OTHER]
+        self._cinder.managers[BACKEND].migrate_volume(
+            self._cinder.context, found, {
+                'host': '%s#%s' % (other.host,
+                                   other.driver.get_pool(found)),
+                'cluster_name': None, 'capabilities': {
+                    'location_info': str(other.driver._location())}})
+        return self.get(volume)
+
     def revert(self, volume, snapshot):
         """Its row afterwards."""
         self._cinder.revert(self._cinder.volume(volume),
@@ -185,7 +203,7 @@ class Side:
     def attachment_update(self, attachment, connector):
         """The connection_info."""
         row, volume = self._attachment(attachment)
-        return self._cinder.managers[BACKEND].attachment_update(
+        return self._cinder._manager(volume).attachment_update(
             self._cinder.context, volume, connector, row.id)
 
     def attachment_complete(self, attachment):
@@ -226,7 +244,9 @@ class Side:
 
 def _row(volume):
     return {'id': volume.id, 'name_id': volume.name_id, 'size': volume.size,
-            'status': volume.status, 'provider_id': volume.provider_id}
+            'status': volume.status, 'provider_id': volume.provider_id,
+            'moved': '@%s#' % BACKEND not in volume.host
+            or volume.migration_status is not None}
 
 
 def _ours(driver):

@@ -128,7 +128,13 @@ class Cloud(contextlib.ExitStack):
             database=str(self._parents.databases[side]),
             server=self.simulator.server, ca_file=self.simulator.ca_file,
             options=getattr(self, '_%s_options' % side)(),
-            **({'glance': self.glance.server} if side == 'cinder' else {}))
+            **getattr(self, '_%s_more' % side)())
+
+    def _cinder_more(self):
+        return {'other_pool': truth.OTHER_POOL, 'glance': self.glance.server}
+
+    def _nova_more(self):
+        return {}
 
     def kill(self, side):
         """SIGKILL; how it ended."""

@@ -8,6 +8,8 @@ whole is taken again, as making a volume or a server costs most of the time.
 import dataclasses
 import typing
 
+from tests.reliability import truth
+
 ALL = {}
 
 
@@ -99,7 +101,8 @@ def recover(cloud):
     known = cloud.records()
     bad = {each['id'] for each in known['volumes']
            if each['status'] not in ('available', 'in-use')
-           or each['id'] not in cloud.written or each['size'] != 1}
+           or each['id'] not in cloud.written or each['size'] != 1
+           or each['moved']}
     for each in known['snapshots']:
         if (each['status'] != 'available' or each['volume'] in bad
                 or each['id'] not in cloud.written):
@@ -120,7 +123,8 @@ def recover(cloud):
 def _new_lun(cloud):
     """See that there is a free one that is clean."""
     for each in cloud.truth.luns():
-        if each['state'] == 'free' and each.get('clean') == 'yes':
+        if (each['state'] == 'free' and each.get('clean') == 'yes'
+                and each['pool'] == truth.POOL):
             break
     else:
         cloud.delete(cloud.create())
@@ -180,6 +184,11 @@ def _extend(cloud):
     return {'volume': volume, 'gib': 2}
 
 
+def _migrate(cloud):
+    volume, = volumes(cloud, 1)
+    return {'volume': volume}
+
+
 def _revert(cloud):
     found, volume = snapshot(cloud)
     cloud.write(volume)
@@ -237,6 +246,7 @@ register('extend', 'cinder', 'extend', _extend)
 register('revert', 'cinder', 'revert', _revert)
 register('manage', 'cinder', 'manage', _manage)
 register('unmanage', 'cinder', 'unmanage', _unmanage)
+register('migrate', 'cinder', 'migrate', _migrate)
 register('attach_first', 'nova', 'attach', _attach(0))
 register('attach_next', 'nova', 'attach', _attach(1))
 register('detach_next', 'nova', 'detach', _detach(2))

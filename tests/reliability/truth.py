@@ -12,7 +12,8 @@ from tests import zeros
 
 LPAR = 'host1'
 ZHCP = 'ZHCP1'
-POOL = 'zpool1'
+# Of the first back-end, and one that volumes are migrated to.
+POOL, OTHER_POOL = 'zpool1', 'zpool2'
 # Devices that guests get, and the zHCP's own.
 FCP_LIST = '3B00-3B07'
 ZHCP_FCP_LIST = '3B0F'
@@ -45,7 +46,10 @@ def world():
                 dict(line, lun='4011400000000000', count=5, size='1G',
                      contents='zero'),
                 dict(line, lun='4011400800000000', count=2, size='2G',
-                     contents='random')]},
+                     contents='random')],
+                OTHER_POOL: [
+                    dict(line, lun='4011401000000000', count=2, size='1G',
+                         contents='zero')]},
             'guests': {},
         }},
     }
@@ -110,9 +114,10 @@ class Truth:
         return found
 
     def free(self):
-        """LUNs that may be claimed, each with its size in whole GiB."""
+        """LUNs of the first pool that may be claimed, with whole GiB."""
         return [(lun, self._disks[lun].stat().st_size // 2 ** 30)
-                for lun, line in self.lines().items() if line[0] == 'free']
+                for lun, line in self._lines_of(POOL).items()
+                if line[0] == 'free']
 
     def lun_of(self, volume):
         """The record of a volume's LUN, or None."""
@@ -120,8 +125,11 @@ class Truth:
                      if lun.get('volume') == volume), None)
 
     def lines(self):
-        """The pool's lines by LUN, as lists of columns."""
-        path = self._zhcp / 'var/opt/zhcp/zfcp' / (POOL + '.conf')
+        """The lines of both pools by LUN, as lists of columns."""
+        return {**self._lines_of(POOL), **self._lines_of(OTHER_POOL)}
+
+    def _lines_of(self, pool):
+        path = self._zhcp / 'var/opt/zhcp/zfcp' / (pool + '.conf')
         text = path.read_text() if path.exists() else ''
         rows = [line.split(',') for line in text.splitlines()]
         return {row[2]: row for row in rows if not row[0].startswith('#')}

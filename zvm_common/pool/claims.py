@@ -53,7 +53,8 @@ class Copy:
             moves = (model.Uuid(self.replaces.volume_id),
                      self.replaces.generation)
         return (model.Uuid(self.source.volume_id), self.source.generation,
-                self.role, *moves, self.verify, int(self.seconds))
+                self.role, *moves, self.verify, int(self.seconds),
+                self.source.scope)
 
 
 class Pool:

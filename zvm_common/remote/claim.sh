@@ -39,7 +39,7 @@ take_lun() { # take_lun POOL VOLUME MINIMUM MAXIMUM SCOPE ZHCP-DEVICES LEDGER
 text=$(text "this claim is past")"
     [ "$7" = any ] || [ "$7" = "$ledger_id" ] || refuse ledger \
         "text=$(text "the ledger is not the one that was there before")"
-    [ -z "$c_source" ] || source_is_there "$5"
+    [ -z "$c_source" ] || source_is_there
     read_pool "$1"
     lost=$(printf '%s\n' "$rows" | grep -c ' state=lost ')
     [ "$lost" = 0 ] || refuse ledger "text=$(text "$lost lines of pool $1 \

@@ -102,8 +102,8 @@ def _read(name, *parts):
 def zhcp():
     """The zHCP program: ledger, pool files, FCP devices, jobs."""
     return _read('zHCP', 'common', 'ledger', 'pool', 'restore', 'claim',
-                 'takers', 'job', 'wipe', 'copy', 'frames', 'stream', 'fcp',
-                 'attach', 'sweep', 'manage', 'zhcp')
+                 'takers', 'job', 'wipe', 'copy', 'switch', 'frames', 'stream',
+                 'fcp', 'attach', 'sweep', 'manage', 'zhcp')
 
 
 @functools.cache

@@ -41,8 +41,8 @@ main() {
             verb_job "$@"
             return
             ;;
-        hello | claim | copy | switch | cancel | look | view | release \
-            | wait | hold | drop | devices | attach | detach | sweep \
+        hello | claim | copy | switch | entrust | cancel | look | view \
+            | release | wait | hold | drop | devices | attach | detach | sweep \
             | confirm | abandon | aside | readmit | rebuild | adopt | used \
             | reap | probe | fill | send | measure | manage | unmanage) ;;
         *) refuse usage "text=$(text "no verb $VERB")" ;;

@@ -90,14 +90,15 @@ class Client:
         self._action('/volumes/' + volume_id, 'revert',
                      snapshot_id=snapshot_id)
 
-    def migrate(self, volume_id, pool):
-        """To a HOST@BACKEND#POOL."""
-        self._action('/volumes/' + volume_id, 'os-migrate_volume', host=pool)
+    def migrate(self, volume_id, pool, **fields):
+        """To a HOST@BACKEND#POOL; fields: force_host_copy, lock_volume."""
+        self._action('/volumes/' + volume_id, 'os-migrate_volume', host=pool,
+                     **fields)
 
-    def retype(self, volume_id, volume_type):
+    def retype(self, volume_id, volume_type, policy='on-demand'):
         """Another volume type, on another back-end when it must be."""
         self._action('/volumes/' + volume_id, 'os-retype',
-                     new_type=volume_type, migration_policy='on-demand')
+                     new_type=volume_type, migration_policy=policy)
 
     def upload(self, volume_id, disk_format='raw', force=False):
         """Order an image of a volume; the image's id."""
@@ -113,7 +114,9 @@ class Client:
                      image_id=image_id, reimage_reserved=False)
 
     def reset(self, volume_id, **states):
-        """Set status, attach_status in the database and nowhere else."""
+        """Set status, attach_status, migration_status in the database and
+        nowhere else.
+        """
         self._action('/volumes/' + volume_id, 'os-reset_status', **states)
 
     # snapshots
@@ -239,6 +242,10 @@ class Client:
         return self.ask('POST', '/groups', {'group': {
             'group_type': group_type,
             'volume_types': volume_types}})['group']
+
+    def group_from(self, **source):
+        """A group from group_snapshot_id or source_group_id."""
+        return self._action('/groups', 'create-from-src', **source)['group']
 
     def group(self, group_id):
         return self.ask('GET', '/groups/' + group_id)['group']

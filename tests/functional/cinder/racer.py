@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A cinder-volume that races with others; see tests.racing.racers."""
 
+import dataclasses
 import os
 import pathlib
 import types
@@ -89,6 +90,29 @@ class Operations:
             subjects.append('lun ' + now)
         return now
 
+    def migrate(self, volume, lun):
+        """To zpool2, as another back-end has it; its LUN there."""
+        capabilities = {'location_info': str(dataclasses.replace(
+            self._driver._location(), pool='zpool2', scope='cinder:other'))}
+        with self._event('leave', histories.RELEASE, volume, 'lun ' + lun), \
+                self._event('migrate', histories.ACQUIRE,
+                            volume) as subjects:
+            _, update = self._driver.migrate_volume(
+                None, self._volume(volume), {'host': 'other@other#zpool2',
+                                             'capabilities': capabilities})
+            now = update['provider_id'].rpartition(':')[2]
+            subjects.append('lun ' + now)
+        return now
+
+    def claim_there(self, volume):
+        """A volume of the other back-end, in zpool2; its LUN."""
+        volumes = self._driver._volumes.beside(
+            self._driver._backend.other_pool('zpool2', 'cinder:other'))
+        with self._event('create', histories.ACQUIRE, volume) as subjects:
+            found = str(volumes.create(volume, 1).lun)
+            subjects.append('lun ' + found)
+        return found
+
     def hold(self, instance, userid):
         with self._event('hold', histories.ACQUIRE, instance) as subjects:
             held = self._devices.hold(instance, userid)
@@ -118,7 +142,8 @@ class Operations:
     def operations(self):
         return {name: getattr(self, name) for name in (
             'history', 'create', 'delete', 'create_and_delete', 'hold',
-            'attach', 'detach', 'force_detach', 'clone', 'extend')}
+            'attach', 'detach', 'force_detach', 'clone', 'extend', 'migrate',
+            'claim_there')}
 
 
 def prepare(setup):

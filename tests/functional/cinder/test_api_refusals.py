@@ -62,36 +62,8 @@ class TypesTest(api.TrustingTestCase):
         self.assertFree()
 
 
-class GroupsTest(api.TrustingTestCase):
-
-    def _group(self, **specs):
-        made = self.client.create_group_type('group type', **specs)
-        return self.client.create_group(made['id'], ['zvmssio1'])['id']
-
-    def test_one_with_consistent_snapshots_is_refused(self):
-        group = self._group(consistent_group_snapshot_enabled='<is> True')
-        self.client.reached(self.client.group, group, 'error')
-        self.assertIn('consistent_group_snapshot_enabled asks for snapshots '
-                      'of one moment', self.log())
-        self.client.delete_group(group)
-        self.client.gone(self.client.group, group)
-
-    def test_others_are_cinders_own_and_hold_volumes(self):
-        group = self._group()
-        self.client.reached(self.client.group, group, 'available')
-        volume = self.created()
-        self.client.change_group(group, add_volumes=volume['id'])
-        self.client.reached(self.client.group, group, 'available')
-        self.assertEqual(group,
-                         self.client.volume(volume['id'])['group_id'])
-        self.client.delete_group(group, volumes=True)
-        self.client.gone(self.client.volume, volume['id'])
-        self.client.gone(self.client.group, group)
-        self.assertFree()
-
-
 class MovesTest(api.TrustingTestCase):
-    """To another back-end a volume cannot go: nothing copies it there."""
+    """To another zHCP a volume cannot go: nothing copies it there."""
 
     def _refused(self, volume, call, *args):
         provider_id = self.provider_id(volume)

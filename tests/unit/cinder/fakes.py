@@ -10,6 +10,7 @@ from zvm_common import model
 from zvm_common import pool
 
 SCOPE = 'cinder:demo@zvmssio1'
+OTHER_SCOPE = 'cinder:demo@zvmssio2'
 LEDGER = '99999999-2222-4333-8444-555555555555'
 VOLUME = '11111111-2222-4333-8444-555555555555'
 INSTANCE = 'aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee'
@@ -34,20 +35,24 @@ class FakePool:
     method of that name raises, one a call, before or after it took effect: an
     exception after it is an answer that was lost.  A function is called
     instead, as another actor that comes between; None means nothing.
+
+    :param first: number of its first LUN; ``beside`` is a pool of the same
+        zHCP, whose volumes are found here too
     """
 
-    name = 'zpool1'
-
-    def __init__(self, sizes=(10, 10, 12, 20), clean=True):
-        self.zhcp = types.SimpleNamespace(scope=SCOPE, name='zhcp1',
+    def __init__(self, sizes=(10, 10, 12, 20), clean=True, name='zpool1',
+                 scope=SCOPE, first=0):
+        self.name = name
+        self.beside = None
+        self.zhcp = types.SimpleNamespace(scope=scope, name='zhcp1',
                                           call=self._call)
         self.job_devices = '3B0E;3C0E'
         self.ledger = LEDGER
         self.its_ledger = LEDGER    # the one that is there
         self.restored = ''
         self.luns = {}
-        for number, gib in enumerate(sizes):
-            lun = lun_state(number, gib, clean=clean)
+        for number, gib in enumerate(sizes, first):
+            lun = lun_state(number, gib, clean=clean, pool=name)
             self.luns[lun.lun] = lun
         self.before = {}
         self.after = {}
@@ -59,12 +64,18 @@ class FakePool:
     def change(self, which, **values):
         """Replace fields of a LUN, given as LunState or Lun."""
         number = getattr(which, 'lun', which)
+        if number not in self.luns:
+            return self.beside.change(which, **values)
         self.luns[number] = dataclasses.replace(self.luns[number], **values)
         return self.luns[number]
 
     def of(self, volume_id):
-        return next((lun for lun in self.luns.values()
+        return next((lun for lun in self._of_zhcp()
                      if lun.volume_id == volume_id), None)
+
+    def _of_zhcp(self):
+        return [*self.luns.values(),
+                *(self.beside.luns.values() if self.beside else ())]
 
     def states(self):
         return sorted(lun.state for lun in self.luns.values())
@@ -179,7 +190,7 @@ class FakePool:
 
     def _read_by(self, source_id):
         self.change(self.of(source_id), readers=tuple(
-            lun.volume_id for lun in self.luns.values()
+            lun.volume_id for lun in self._of_zhcp()
             if lun.source == source_id))
 
     def switch(self, copy_id, volume_id):
@@ -318,6 +329,13 @@ def _fields(lun):
              'role': lun.role, 'phase': lun.phase, 'was': lun.was,
              'scope': lun.scope}
     return {key: value for key, value in found.items() if value}
+
+
+def pools_of_one_zhcp(first):
+    """A pool beside another one: of a second back-end on its zHCP."""
+    second = FakePool(name='zpool2', scope=OTHER_SCOPE, first=20)
+    first.beside, second.beside = second, first
+    return second
 
 
 def volume(size=10, name_id=VOLUME, **values):

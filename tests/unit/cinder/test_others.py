@@ -1,10 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Provider info, and all that is not offered."""
 
-import types
-
 from cinder import exception
-import fixtures
 
 from cinder_zvm import opts
 from cinder_zvm import unsupported
@@ -46,14 +43,6 @@ class ProviderInfoTest(base.DriverTestCase):
             self.assertEqual((None, None), self.driver.update_provider_info(
                 [fakes.volume()], []))
 
-    def test_migrated(self):
-        new = fakes.volume(10, fakes.INSTANCE, provider_id='p')
-        self.assertEqual(
-            {'_name_id': fakes.INSTANCE, 'provider_location': None,
-             'provider_id': 'p'},
-            self.driver.update_migrated_volume(None, fakes.volume(), new,
-                                               'available'))
-
 
 class NotOfferedTest(base.DriverTestCase):
 
@@ -75,46 +64,6 @@ class NotOfferedTest(base.DriverTestCase):
     def test_an_image_is_no_clone(self):
         self.assertEqual((None, False), self.driver.clone_image(
             None, None, None, None, None))
-
-    def test_migration_and_retype_are_left_to_the_manager(self):
-        self.assertEqual((False, None),
-                         self.driver.migrate_volume(None, None, None))
-        self.assertEqual((False, None), self.driver.retype(
-            None, None, None, None, None))
-
-
-class GroupsTest(base.DriverTestCase):
-
-    calls = {'create_group': 0, 'create_group_snapshot': 1,
-             'create_group_from_src': 1}
-
-    def _calls(self, spec):
-        self.useFixture(fixtures.MonkeyPatch(
-            'cinder.volume.group_types.get_group_type_specs',
-            lambda type_id, key: {
-                ('t', 'consistent_group_snapshot_enabled'): spec}[
-                    type_id, key]))
-        group = Group(group_type_id='t')
-        for name, count in self.calls.items():
-            yield (getattr(self.driver, name), None, group, *[[]] * count)
-
-    def test_one_with_consistent_snapshots_is_refused_in_words(self):
-        for call in self._calls('<is> True'):
-            error = self.assertRaises(exception.VolumeBackendAPIException,
-                                      *call)
-            self.assertIn('consistent_group_snapshot_enabled', str(error))
-
-    def test_others_are_left_to_the_manager(self):
-        for spec in (False, '<is> False'):
-            for call in self._calls(spec):
-                self.assertRaises(NotImplementedError, *call)
-
-
-class Group(types.SimpleNamespace):
-    """Cinder's objects are asked as dicts too."""
-
-    def __getitem__(self, name):
-        return getattr(self, name)
 
 
 class OptionsTest(base.DriverTestCase):

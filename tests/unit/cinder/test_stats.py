@@ -22,7 +22,8 @@ class StatsTest(base.DriverTestCase):
                 'volume_backend_name': 'zvmssio1', 'storage_protocol': 'FC',
                 'driver_version': self.driver.VERSION,
                 'backend_state': 'up', 'zvm_zhcp': 'zhcp1.example.com',
-                'location_info': 'ZVMVolumeDriver:zhcp1.example.com:zpool1',
+                'location_info': 'ZVMVolumeDriver:zhcp1.example.com:%s:zpool1:'
+                                 'cinder:demo@zvmssio1' % fakes.LEDGER,
         }.items():
             self.assertEqual(value, stats[key])
         for key, value in {

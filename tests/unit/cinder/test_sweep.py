@@ -128,7 +128,8 @@ class VolumeTest(SweepCase):
     def test_a_migrated_volume_elsewhere_is_left(self):
         self.finished()
         self.knows(here=False)
-        self.assertEqual([], self.driver.sweep().items())
+        self.assertEqual([('elsewhere', [fakes.VOLUME])],
+                         self.driver.sweep().items())
         self.assertEqual(('ours', ''), self.state())
 
     def test_one_that_a_guest_uses_is_only_told(self):
@@ -167,15 +168,6 @@ class LostTest(SweepCase):
         del self.known[OTHER]
         self.driver.sweep()
         self.assertEqual(fakes.LEDGER, self.pool.ledger)
-
-    def test_one_whose_lun_is_in_another_pool_is_not_lost(self):
-        self.knows(volume_id=OTHER)
-        self.pool.change(list(self.pool.luns)[1], volume_id=OTHER,
-                         pool='zpool2')
-        view = self.pool.sweep
-        self.pool.sweep = lambda: types.SimpleNamespace(
-            **dict(view().__dict__, luns=()))
-        self.assertEqual([], self.driver.sweep().lost)
 
     def test_one_without_a_lun_is_not_lost(self):
         for status, provider_id in (('error', 'x'), ('deleting', 'x'),
@@ -254,7 +246,8 @@ class RecordsTest(testtools.TestCase):
     def known(self, host='demo@zvmssio1#zpool1', cluster=None, **values):
         fields = dict({'id': OTHER, 'name_id': fakes.VOLUME, 'host': host,
                        'cluster_name': cluster, 'status': 'available',
-                       'provider_id': None}, **values)
+                       'provider_id': None, 'migration_status': None},
+                      **values)
         self.useFixture(fixtures.MonkeyPatch(
             'cinder_zvm.records._rows', lambda kind: {
                 'VolumeList': [types.SimpleNamespace(**fields)],
@@ -275,6 +268,18 @@ class RecordsTest(testtools.TestCase):
 
     def test_a_migrated_one_is_found_by_both_ids(self):
         self.assertEqual({OTHER, fakes.VOLUME}, set(self.known()))
+
+    def test_one_whose_row_cinder_is_changing_is_not_looked_for(self):
+        # between update_migrated_volume and finish_volume_migration it has
+        # the name of its new LUN, and still its old back-end
+        found = self.known(migration_status='completing', provider_id='p')
+        self.assertFalse(found[fakes.VOLUME].has_lun)
+        found = self.known(migration_status='success', provider_id='p')
+        self.assertTrue(found[fakes.VOLUME].has_lun)
+
+    def test_what_is_left_of_a_group_is_not_looked_for(self):
+        found = self.known(status='deleted', provider_id='p')
+        self.assertFalse(found[fakes.VOLUME].has_lun)
 
     def test_a_snapshot_is_where_its_volume_is(self):
         self.snapshots = [

@@ -33,6 +33,8 @@ def there(device):
 
 class CutBase(Base):
 
+    pools = ('zpool1',)
+
     def setUp(self):
         super().setUp()
         self.node.uncut()
@@ -88,8 +90,9 @@ class CutBase(Base):
             self.assertIn(self.expected_line(record), self.lines())
         self.assertEqual(len(users), len(self.lines()) - len(
             [text for text in self.lines() if text.startswith('free,')]))
-        self.assertEqual(['zpool1.conf'], os.listdir(
-            os.path.join(self.node.root, POOLS)))
+        self.assertEqual([name + '.conf' for name in self.pools],
+                         sorted(os.listdir(os.path.join(self.node.root,
+                                                        POOLS))))
         held = {r['device']: r for r in self.records('fcp')}
         for device in self.node.devices:
             self.assert_held(device, held.get(device), users)
@@ -101,7 +104,8 @@ class CutBase(Base):
                 for name in os.listdir(folder) if name != '.new']
 
     def lines(self):
-        return self.node.pool_text().splitlines()[1:]
+        return [text for name in self.pools
+                for text in self.node.pool_text(name).splitlines()[1:]]
 
     def expected_line(self, record):
         if record['state'] == 'used':
@@ -314,8 +318,9 @@ case $to in *zpool1.conf) %s%s ;; esac
         lines = self.node.pool_text().splitlines()
         self.assertEqual([1 for _ in numbers],
                          [lines.count(line(n)) for n in numbers])
-        self.assertEqual(['zpool1.conf'], os.listdir(
-            os.path.join(self.node.root, POOLS)))
+        self.assertEqual([name + '.conf' for name in self.pools],
+                         sorted(os.listdir(os.path.join(self.node.root,
+                                                        POOLS))))
 
     def test_it_is_carried_over_after_a_kill(self):
         self.killed_after_rename()
