@@ -102,8 +102,8 @@ def _read(name, *parts):
 def zhcp():
     """The zHCP program: ledger, pool files, FCP devices, jobs."""
     return _read('zHCP', 'common', 'ledger', 'pool', 'restore', 'claim',
-                 'takers', 'job', 'wipe', 'copy', 'fcp', 'attach', 'sweep',
-                 'zhcp')
+                 'takers', 'job', 'wipe', 'copy', 'fcp', 'attach', 'lend',
+                 'sweep', 'zhcp')
 
 
 @functools.cache
