@@ -19,6 +19,8 @@ has it here         set aside as unknown    it is the volume's again
 elsewhere or not    a create under way      undone when its lease is over
 not                 the volume's            set aside: its data stay
 not                 used by a guest         told, nothing is done
+has it or not       lent to a Cinder host   the volume's again when that host
+                                            cannot have it any more
 has it here         nothing                 no volume is created any more
 ==================  ======================  =================================
 
@@ -56,7 +58,8 @@ class Report:
     ``moved`` are volumes of which Cinder did not know where they are,
     ``waiting`` are creates that may be undone later, ``unknown`` volumes that
     guests use and Cinder does not know, ``lost`` those that the ledger should
-    have, ``drift`` LUNs whose line differs and could not be mended.
+    have, ``given_back`` are volumes that a Cinder host had and ``lent`` those
+    that one still has, with the reason, ``drift`` LUNs whose line differs and could not be mended.
     """
 
     confirmed: list = dataclasses.field(default_factory=list)
@@ -67,6 +70,8 @@ class Report:
     readmitted: list = dataclasses.field(default_factory=list)
     unknown: list = dataclasses.field(default_factory=list)
     lost: list = dataclasses.field(default_factory=list)
+    given_back: list = dataclasses.field(default_factory=list)
+    lent: list = dataclasses.field(default_factory=list)
     drift: list = dataclasses.field(default_factory=list)
     mended: list = dataclasses.field(default_factory=list)
     restored: str = ''
@@ -84,10 +89,12 @@ class Sweeper:
     :param pool: zvm_common.pool.Pool
     :param records: cinder_zvm.records.Records
     :param interval: seconds between two sweeps; 0: only when asked for
+    :param lending: lending.Lending of the pool
     """
 
-    def __init__(self, pool, records, interval):
+    def __init__(self, pool, records, interval, lending=None):
         self._pool = pool
+        self._lending = lending
         self._records = records
         self._interval = interval
         self._swept = None
@@ -150,7 +157,9 @@ class Sweeper:
     def _judge_one(self, lun, known, report):
         if lun.drift:
             report.drift.append('%s (%s)' % (lun.lun, lun.drift))
-        if known is not None and known.here:
+        if lun.lent:
+            self._take_back(lun, report)
+        elif known is not None and known.here:
             if lun.phase == 'create' and known.made:
                 report.confirmed.append(lun.volume_id)
             elif known.made and lun.state in ('ours', 'used') and (
@@ -165,6 +174,13 @@ class Sweeper:
             self._do(self._pool.set_aside, lun, report, report.set_aside)
         elif known is None and lun.state == 'used':
             report.unknown.append(lun.volume_id)
+
+    def _take_back(self, lun, report):
+        why = self._lending.take_back(lun) if self._lending else 'lent'
+        if why is None:
+            report.given_back.append(lun.volume_id)
+        else:
+            report.lent.append('%s (%s)' % (lun.volume_id, why))
 
     def _correct(self, lun, known, report):
         """The view is older than Cinder's row: it may have moved in between.

@@ -39,10 +39,13 @@ class FakePool:
     name = 'zpool1'
 
     def __init__(self, sizes=(10, 10, 12, 20), clean=True):
-        self.zhcp = types.SimpleNamespace(scope=SCOPE, name='zhcp1')
+        self.zhcp = types.SimpleNamespace(scope=SCOPE, name='zhcp1',
+                                          call=self._loan)
         self.ledger = LEDGER
         self.its_ledger = LEDGER    # the one that is there
         self.restored = ''
+        self.lease = False      # of what is lent
+        self.attached = True    # FCP devices of hosts, as CP says
         self.luns = {}
         for number, gib in enumerate(sizes):
             lun = lun_state(number, gib, clean=clean)
@@ -196,6 +199,36 @@ class FakePool:
                             old.generation, new.generation))
         return self._leave('switch', self.of(volume_id))
 
+    # of zvm_common.pool.loans
+
+    def _loan(self, verb, volume_id, generation, scope, host, *more):
+        self._enter(verb)
+        lun = self.of(str(volume_id))
+        if verb == 'giveback' and lun.state == 'ours':
+            lun = self.change(lun, generation=max(lun.generation, generation))
+        elif lun.lent and lun.host != str(host) or lun.state != (
+                'used' if verb == 'giveback' else 'ours') and not lun.lent:
+            raise exceptions.LunBusy('state=%s' % lun.state)
+        elif not (verb == 'lend' and lun.lent):
+            if lun.generation != generation:
+                raise exceptions.StaleGeneration('generation')
+            lun = self._lend(lun, host, *more) if verb == 'lend' else (
+                self._give_back(lun, *more))
+        return self._leave(verb, types.SimpleNamespace(fields=fields(lun)))
+
+    def _lend(self, lun, host, node, devices):
+        return self.change(
+            lun, state='used', phase='lent', host=str(host), node=str(node),
+            devices=tuple(devices.split(';')), generation=lun.generation + 1)
+
+    def _give_back(self, lun, how):
+        if how != 'told' and self.lease:
+            raise exceptions.LeaseRuns('lease')
+        if how == 'off' and self.attached:
+            raise exceptions.LunBusy('FCP device is user:CINDER2')
+        return self.change(lun, state='ours', phase='', host=None, node=None,
+                           devices=(), generation=lun.generation + 1)
+
     def _choose(self, minimum, maximum):
         fitting = sorted(
             (lun for lun in self.luns.values() if lun.state == 'free'
@@ -261,6 +294,30 @@ class FakePool:
         self.change(lun, source=None)
         if lun.source:
             self._read_by(lun.source)
+
+
+def fields(lun):
+    """What the zHCP says of a LUN, as far as it matters for a loan."""
+    found = {
+        'pool': lun.pool, 'wwpns': ';'.join(map(str, lun.wwpns)),
+        'lun': str(lun.lun), 'state': lun.state, 'gen': str(lun.generation),
+        'bytes': str(lun.capacity.bytes), 'range': str(lun.ranges),
+        'volume': lun.volume_id, 'op': lun.operation_id, 'host': lun.host,
+        'node': lun.node, 'fcp': ';'.join(map(str, lun.devices)),
+        'real': lun.real and str(lun.real.bytes), 'wwid': lun.wwid,
+        'scope': lun.scope, 'phase': lun.phase, 'role': lun.role}
+    return {key: value or '' for key, value in found.items()}
+
+
+def host_connector(**changes):
+    """What os-brick on a Cinder host sends; None removes a key."""
+    found = {
+        'platform': 's390x', 'os_type': 'linux', 'host': 'cinder1',
+        'ip': '10.0.0.2', 'multipath': False, 'initiator': None,
+        'wwpns': ['c05076ffe5003b0f', 'c05076ffe5003c0f'],
+        'wwnns': ['5005076400c1b2b0'] * 2}
+    found.update(changes)
+    return {key: value for key, value in found.items() if value is not None}
 
 
 def volume(size=10, name_id=VOLUME, **values):
