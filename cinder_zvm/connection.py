@@ -168,7 +168,8 @@ def check_state(connector, lun):
             % (errors.place(lun), lun.host),
             advice='Wait until that has ended.')
     if lun.state == 'used':
-        if connector and lun.instance and str(lun.instance) == connector.instance:
+        if (connector and lun.instance
+                and str(lun.instance) == connector.instance):
             return
         raise exceptions.LunBusy(
             '%s is used by instance %s (guest %s) on host %s'

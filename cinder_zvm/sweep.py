@@ -59,7 +59,8 @@ class Report:
     ``waiting`` are creates that may be undone later, ``unknown`` volumes that
     guests use and Cinder does not know, ``lost`` those that the ledger should
     have, ``given_back`` are volumes that a Cinder host had and ``lent`` those
-    that one still has, with the reason, ``drift`` LUNs whose line differs and could not be mended.
+    that one still has, with the reason, ``drift`` LUNs whose line differs and
+    could not be mended.
     """
 
     confirmed: list = dataclasses.field(default_factory=list)
