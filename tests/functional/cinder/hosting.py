@@ -67,9 +67,9 @@ def become(services, folder, name, machine='s390x'):
     """Be a guest from here on; back-ends find out by :func:`set_up`."""
     from cinder.backup import manager
     from cinder.volume import volume_utils
-    from os_brick import privileged
     from os_brick.initiator.connectors import fibre_channel_s390x
     from os_brick.initiator import linuxfc
+    from os_brick import privileged
     from os_brick.privileged import rootwrap
     from oslo_concurrency import processutils
     guest = Guest(folder, name)

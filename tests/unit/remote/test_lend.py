@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """LUNs that a Cinder host has for a while: nobody else gets them meanwhile."""
 
+import concurrent.futures
+import dataclasses
+import functools
 import itertools
 import shutil
 
@@ -283,6 +286,59 @@ class ForgottenTest(LendBase):
         self.lend()
         self.refused(exceptions.LeaseRuns, self.give_back, self.lent,
                      loans.UNSEEN)
+
+
+class RaceTest(LendBase):
+    """At once, by processes of the zHCP that wait for its lock."""
+
+    def outcomes(self, *calls):
+        """What each returns or raises."""
+        with concurrent.futures.ThreadPoolExecutor(len(calls)) as threads:
+            running = [threads.submit(call) for call in calls]
+        return [each.exception() or each.result() for each in running]
+
+    def assert_one(self, found):
+        """One got it, and the others were told that it is taken."""
+        won = [each for each in found if not isinstance(each, Exception)]
+        self.assertEqual(1, len(won), found)
+        for each in found:
+            if each is not won[0]:
+                self.assertIsInstance(each, exceptions.LunBusy)
+        self.assertEqual(won[0].generation, self.pool.look(
+            self.volume.volume_id).generation)
+        return won[0]
+
+    def test_to_a_host_or_to_a_guest(self):
+        instance = new()
+        held = self.devices.hold(instance, 'VM00001')
+        request = fcp.AttachRequest(
+            volume_id=self.volume.volume_id, attachment_id=new(),
+            generation=self.volume.generation, instance_uuid=instance,
+            userid='VM00001', node='vm00001',
+            devices=tuple(device.number for device in held))
+        for first, second in itertools.permutations((
+                self.lend, lambda: self.devices.attach(request))):
+            won = self.assert_one(self.outcomes(first, second))
+            self.assertEqual(won.lent, won.instance is None)
+            if won.lent:
+                self.give_back(won)
+            else:
+                self.devices.detach(won.volume_id, won.generation, instance)
+                self.devices.hold(instance, 'VM00001')
+            self.volume = self.pool.look(won.volume_id)
+            request = dataclasses.replace(
+                request, generation=self.volume.generation)
+
+    def test_to_one_of_several_hosts(self):
+        hosts = [model.BorrowerName('cinder%d' % i) for i in range(5)]
+        won = self.assert_one(self.outcomes(*[
+            functools.partial(self.lend, host=host) for host in hosts]))
+        self.assertEqual(won.host, self.record_of(won)['host'])
+
+    def test_or_it_is_deleted(self):
+        found = self.outcomes(self.lend, lambda: self.pool.release(
+            self.volume.volume_id, self.volume.generation))
+        self.assert_one(found)
 
 
 class CutOffTest(LendBase):
