@@ -151,6 +151,7 @@ def check_state(connector, lun):
     A LUN that this very instance uses already is fine: Nova and Cinder ask
     for connection information again and again.
 
+    :param connector: Connector, None for no instance at all
     :raises LunBusy: names the instance and guest that hold it
     :raises Quarantined, LunBusy: the LUN is not usable
     """
@@ -161,8 +162,14 @@ def check_state(connector, lun):
             advice='Attach the volume when that is done.')
     if lun.state == 'ours':
         return
+    if lun.lent:
+        raise exceptions.LunBusy(
+            '%s is lent to Cinder host %s for a backup or a migration'
+            % (errors.place(lun), lun.host),
+            advice='Wait until that has ended.')
     if lun.state == 'used':
-        if lun.instance and str(lun.instance) == connector.instance:
+        if (connector and lun.instance
+                and str(lun.instance) == connector.instance):
             return
         raise exceptions.LunBusy(
             '%s is used by instance %s (guest %s) on host %s'

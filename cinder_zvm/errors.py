@@ -19,6 +19,8 @@ def busy(lun):
     :param lun: LunState of the volume
     :returns: a VolumeIsBusy that names guest and host
     """
+    if lun.lent:
+        return exception.VolumeIsBusy(message=lent(lun))
     return exception.VolumeIsBusy(
         message='Volume %s (%s) is still used by guest %s (instance %s) on '
                 'host %s. Detach it there first; a detach that died half-way '
@@ -29,12 +31,22 @@ def busy(lun):
 
 def attached(lun):
     """A copy or move of a volume that a guest has."""
+    if lun.lent:
+        return exception.VolumeIsBusy(message=lent(lun))
     return exception.VolumeIsBusy(
         message='Volume %s (%s) is attached to guest %s on host %s: its guest '
                 'writes to it, and only a LUN at rest can be copied or moved. '
                 'Detach the volume first.'
                 % (lun.volume_id, place(lun), lun.userid or lun.node,
                    lun.host))
+
+
+def lent(lun):
+    """Why nobody gets a volume that a Cinder host has."""
+    return ('Volume %s (%s) is lent to Cinder host %s for a backup or a '
+            'migration. It comes back when that has ended; one that died is '
+            'given back by the sweep of cinder-volume on that host.'
+            % (lun.volume_id, place(lun), lun.host))
 
 
 def read(lun, then='Delete it'):

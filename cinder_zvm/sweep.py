@@ -25,6 +25,8 @@ not                 a manage under way      given back to the operator when its
                                             lease is over
 not                 the volume's            set aside: its data stay
 not                 used by a guest         told, nothing is done
+has it or not       lent to a Cinder host   the volume's again when that host
+                                            cannot have it any more
 has it here         nothing                 no volume is created any more
 ==================  ======================  =================================
 
@@ -64,12 +66,13 @@ class Report:
 
     ``moved`` are volumes of which Cinder did not know where they are,
     ``given_back`` LUNs that are the operator's, ``left`` volumes that Cinder
-    has and whose LUNs were left to him,
-    ``elsewhere`` those that are in the pool of another back-end than Cinder
-    says: a migration between the two goes on or was cut off,
-    ``waiting`` are creates that may be undone later, ``unknown`` volumes that
+    has and whose LUNs were left to him, ``elsewhere`` those that are in the
+    pool of another back-end than Cinder says: a migration between the two
+    goes on or was cut off, ``waiting`` are creates that may be undone later, ``unknown`` volumes that
     guests use and Cinder does not know, ``lost`` those that the ledger should
-    have, ``drift`` LUNs whose line differs and could not be mended.
+    have, ``returned`` are volumes that a Cinder host had and ``lent`` those
+    that one still has, with the reason, ``drift`` LUNs whose line differs and
+    could not be mended.
     """
 
     confirmed: list = dataclasses.field(default_factory=list)
@@ -83,6 +86,8 @@ class Report:
     unknown: list = dataclasses.field(default_factory=list)
     lost: list = dataclasses.field(default_factory=list)
     elsewhere: list = dataclasses.field(default_factory=list)
+    returned: list = dataclasses.field(default_factory=list)
+    lent: list = dataclasses.field(default_factory=list)
     drift: list = dataclasses.field(default_factory=list)
     mended: list = dataclasses.field(default_factory=list)
     restored: str = ''
@@ -100,10 +105,12 @@ class Sweeper:
     :param pool: zvm_common.pool.Pool
     :param records: cinder_zvm.records.Records
     :param interval: seconds between two sweeps; 0: only when asked for
+    :param lending: lending.Lending of the pool
     """
 
-    def __init__(self, pool, records, interval):
+    def __init__(self, pool, records, interval, lending=None):
         self._pool = pool
+        self._lending = lending
         self._records = records
         self._interval = interval
         self._swept = None
@@ -172,6 +179,8 @@ class Sweeper:
     def _judge_one(self, lun, known, report):
         if lun.phase == 'manage':
             self._judge_managed(lun, known, report)
+        elif lun.lent:
+            self._take_back(lun, report)
         elif known is not None and known.here:
             if lun.phase == 'create' and known.made:
                 report.confirmed.append(lun.volume_id)
@@ -199,6 +208,13 @@ class Sweeper:
 
     def _give_back(self, lun):
         managing.give_back(self._pool, lun)
+
+    def _take_back(self, lun, report):
+        why = self._lending.take_back(lun) if self._lending else 'lent'
+        if why is None:
+            report.returned.append(lun.volume_id)
+        else:
+            report.lent.append('%s (%s)' % (lun.volume_id, why))
 
     def _correct(self, lun, known, report):
         """The view is older than Cinder's row: it may have moved in between.

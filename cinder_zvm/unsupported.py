@@ -59,22 +59,6 @@ class NotOffered:
         """Refused, as the volume was when it was to be created."""
         raise _encrypted(volume)
 
-    def before_volume_copy(self, context, src_vol, dest_vol, remote=None):
-        """Refuse host-assisted migration before anything is attached.
-
-        The manager then deletes the new volume and keeps the old one.
-        """
-        raise refusal('Host-assisted migration of volume %s' % src_vol.id,
-                      NO_HOST_ATTACH)
-
-    def get_backup_device(self, context, backup):
-        """Refused before a temporary snapshot or volume is made."""
-        raise refusal('Backup of volume %s' % backup.volume_id,
-                      NO_HOST_ATTACH)
-
-    def create_volume_from_backup(self, volume, backup):
-        """Refused before a LUN is taken that could not be filled."""
-        raise refusal('Volume from backup %s' % backup.id, NO_HOST_ATTACH)
 
     def create_export_snapshot(self, context, snapshot, connector):
         """Refused: no host but the zHCP has a path to a snapshot."""

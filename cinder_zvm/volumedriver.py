@@ -17,10 +17,15 @@ from oslo_log import log as logging
 from zvm_common import exceptions
 
 from cinder_zvm import backend
+from cinder_zvm import brick
 from cinder_zvm import connection
 from cinder_zvm import errors
 from cinder_zvm import groupop
+from cinder_zvm import hostattach
+from cinder_zvm import hostconnector
+from cinder_zvm import hostkernel
 from cinder_zvm import imageop
+from cinder_zvm import lending
 from cinder_zvm import manageop
 from cinder_zvm import migrateop
 from cinder_zvm import opts
@@ -39,7 +44,8 @@ cfg.CONF.register_opts(opts.backend_opts(),
 
 @interface.volumedriver
 class ZVMVolumeDriver(imageop.Images, manageop.Managing, migrateop.Migration,
-                      groupop.Groups, unsupported.NotOffered,
+                      groupop.Groups, hostattach.HostAttach,
+                      unsupported.NotOffered,
                       driver.VolumeDriver):
     """LUNs of one SCSI pool on one zHCP, for guests of its z/VM LPAR.
 
@@ -62,6 +68,7 @@ class ZVMVolumeDriver(imageop.Images, manageop.Managing, migrateop.Migration,
         self._volumes = None
         self._transfers = None
         self._sweeper = None
+        self._lending = None
 
     @staticmethod
     def get_driver_options():
@@ -84,14 +91,17 @@ class ZVMVolumeDriver(imageop.Images, manageop.Managing, migrateop.Migration,
                 % (self.configuration.config_group, err)) from err
         self._warn_about_volume_clear()
         self._warn_about_start()
+        brick.repair_here()
         with errors.told('Back-end %s' % self._name()):
             # the processes of a cluster are one
             self._backend = backend.connect(
                 settings, 'cinder:%s' % (self.cluster_name or self.host))
+        self._lending = lending.Lending(self._backend.pool,
+                                        hostkernel.Kernel())
         self._sweeper = sweep.Sweeper(
             self._backend.pool,
             records.Records(self.host, self.cluster_name),
-            settings.sweep_interval)
+            settings.sweep_interval, self._lending)
         self._volumes = volumeop.VolumeOperations(
             self._backend.pool,
             oversize_percent=settings.max_oversize_percent,
@@ -107,8 +117,15 @@ class ZVMVolumeDriver(imageop.Images, manageop.Managing, migrateop.Migration,
         with errors.told('Back-end %s, zHCP %s' % (
                 self._name(), self._backend.hypervisor.zhcp_hostname)):
             self._backend.check()
-        self.sweep()
+        self._tell_of_loans(self.sweep())
         self._warn_if_not_reached()
+
+    def _tell_of_loans(self, report):
+        """What was lent before this start nothing here copies any more."""
+        for text in report.lent if report else ():
+            LOG.warning('Back-end %(name)s: volume %(text)s',
+                        {'name': self._name(), 'text': text})
+
 
     def sweep(self):
         """Finish or undo what was cut off; see :mod:`cinder_zvm.sweep`.
@@ -319,16 +336,25 @@ class ZVMVolumeDriver(imageop.Images, manageop.Managing, migrateop.Migration,
     def validate_connector(self, connector):
         """Accept guests of this back-end's z/VM LPAR only.
 
+        A Cinder host, which copies data itself, must be one as well.
+
         :raises InvalidConnectorException: says what is missing or wrong; the
             API answers 400 with it
+        :raises VolumeBackendAPIException: the MN cannot be asked about it
         """
         try:
-            self._connector(connector)
-        except exceptions.ZvmError as err:
+            with errors.told('The connector cannot be checked'):
+                self._connector(connector)
+        except exception.VolumeBackendAPIException as err:
+            if not isinstance(err.__cause__, (exceptions.InvalidValue,
+                                              exceptions.ZhcpMismatch)):
+                raise
             raise exception.InvalidConnectorException(
-                message=str(err)) from err
+                message=str(err.__cause__)) from err
 
     def _connector(self, connector):
+        if hostconnector.is_host(connector):
+            return hostconnector.HostConnector.read(connector, self._backend)
         absent = connection.missing_keys(connector)
         if absent:
             raise exception.InvalidConnectorException(message=absent)
@@ -351,13 +377,16 @@ class ZVMVolumeDriver(imageop.Images, manageop.Managing, migrateop.Migration,
         """Tell Nova where the LUN is; changes nothing, may be repeated.
 
         The attaching itself (ours -> used, dedicating) is Nova's swap on the
-        zHCP, which names the generation told here.
+        zHCP, which names the generation told here.  To a Cinder host the LUN
+        is lent here, as nobody else would say that it is in use.
 
         :returns: connection_info, JSON types only
         """
         with errors.told('Volume %s cannot be attached' % volume.id):
             guest = self._connector(connector)
             lun = self._volumes.find(volume.name_id)
+            if isinstance(guest, hostconnector.HostConnector):
+                return self._lent(guest, lun)
             connection.check_state(guest, lun)
             settings = self._backend.settings
             connection.check_devices(guest, lun, settings.fcp_list,
@@ -373,12 +402,16 @@ class ZVMVolumeDriver(imageop.Images, manageop.Managing, migrateop.Migration,
         may write to it.  Only the compute host that holds it, or an operator
         who has proved the guest logged off, takes it away.
 
+        What was lent to a Cinder host is given back.
+
         :param connector: None means all connections
         """
-        if connector is None or force:
-            self._warn_if_used(volume)
+        if connector and hostconnector.is_host(connector):
+            self._given_back(volume, connector, force)
+        elif connector is None or force:
+            self._see_if_used(volume)
 
-    def _warn_if_used(self, volume):
+    def _see_if_used(self, volume):
         try:
             lun = self._volumes.find(volume.name_id)
         except Exception as err:
@@ -386,7 +419,9 @@ class ZVMVolumeDriver(imageop.Images, manageop.Managing, migrateop.Migration,
                         'LUN is not known: %(error)s',
                         {'volume': volume.id, 'error': err})
             return
-        if lun.state == 'used':
+        if lun.lent:
+            self._taken_back(lun)
+        elif lun.state == 'used':
             LOG.warning('Forced detach: %s', errors.busy(lun).msg)
 
     # start-up

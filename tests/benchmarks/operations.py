@@ -19,6 +19,7 @@ from zvm_common import fcp
 from zvm_common import guestdisk
 from zvm_common import model
 from zvm_common.pool import Copy
+from zvm_common.pool import loans
 from zvm_common.pool import managing
 from zvm_common.pool import moves
 from zvm_common.pool import Pool
@@ -77,12 +78,20 @@ class Bench:
                      used.generation, paths, used.wwid)
         ours, _ = self.measure('detach: zHCP', self._devices.detach, volume,
                                used.generation, instance)
-        ours = self._managed(self._copies(ours))
+        ours = self._managed(self._loan(self._copies(ours)))
         volume = ours.volume_id
         self.measure('release', self._pool.release, volume, ours.generation)
         self.measure('wait for the wipe of 1 GiB', self._pool.wait, volume,
                      600)
         self.measure('view of 10 LUNs', self._pool.view)
+
+    def _loan(self, lun):
+        """To a Cinder host and back; the LUN afterwards."""
+        host = model.BorrowerName('cinder1')
+        lent = self.measure('lend to a host', loans.lend, self._pool, lun,
+                            host, ('3B0F', '3C0F'))
+        return self.measure('give back', loans.give_back, self._pool,
+                            lun.volume_id, lent.generation, host, loans.TOLD)
 
     def _copies(self, lun):
         """A clone of 1 GiB, and a move; the LUN that the volume has then."""

@@ -19,6 +19,7 @@ from zvm_common.model.address import Wwpn
 from zvm_common.model.capacity import Capacity
 from zvm_common.model.capacity import GIB
 from zvm_common.model.capacity import MIB
+from zvm_common.model.name import BorrowerName
 from zvm_common.model.name import HeaderText
 from zvm_common.model.name import HostName
 from zvm_common.model.name import NODE_GROUP
@@ -37,9 +38,9 @@ from zvm_common.model.poolline import PoolLine
 from zvm_common.model.poolline import stamp_owner
 
 __all__ = (
-    'Capacity', 'DeviceNumber', 'DeviceRanges', 'GIB', 'HeaderText',
-    'HostAddress', 'HostName', 'IpAddress', 'Lun', 'MIB', 'NODE_GROUP',
-    'NodeName', 'OperationId', 'POOL_HEADER', 'Path', 'PoolLine', 'PoolName',
-    'Server', 'Userid', 'Uuid', 'Wwpn', 'format_wwpns', 'owner_stamp',
-    'parse_ports', 'parse_wwpns', 'stamp_owner',
+    'BorrowerName', 'Capacity', 'DeviceNumber', 'DeviceRanges', 'GIB',
+    'HeaderText', 'HostAddress', 'HostName', 'IpAddress', 'Lun', 'MIB',
+    'NODE_GROUP', 'NodeName', 'OperationId', 'POOL_HEADER', 'Path', 'PoolLine',
+    'PoolName', 'Server', 'Userid', 'Uuid', 'Wwpn', 'format_wwpns',
+    'owner_stamp', 'parse_ports', 'parse_wwpns', 'stamp_owner',
 )

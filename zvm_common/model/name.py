@@ -90,6 +90,35 @@ class HostName(base.Text):
         return text.lower()
 
 
+class BorrowerName(base.Text):
+    """A Cinder host that copies data of a LUN itself, as os-brick names it.
+
+    What ``gethostname`` says; some names have a ``_``, which no DNS has.
+    """
+
+    __slots__ = ()
+    WHAT = 'Name of a Cinder host'
+    RULE = ('1 to 253 letters, digits, _ . and -, letter or digit first and '
+            'last')
+    PATTERN = re.compile(
+        r'[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,251}[A-Za-z0-9])?')
+    _LONGEST = 40
+
+    @staticmethod
+    def _canonical(text):
+        return text.lower()
+
+    @property
+    def owner(self):
+        """For the owner column of a line that is lent: ``ci_nd_er_1``.
+
+        As with a volume's stamp no node name of three characters is found in
+        it: commands of the MN free lines whose text matches a node's name.
+        """
+        plain = re.sub('[^a-z0-9]', '', self.value)[:self._LONGEST]
+        return '_'.join(plain[i:i + 2] for i in range(0, len(plain), 2))
+
+
 class Server(base.Text):
     """A host and perhaps a port, ``mn.example.com`` or ``[fe80::1]:8443``."""
 

@@ -33,8 +33,9 @@ class LunState:
     and compared (bytes, whole GiB of them until the end), ``beat`` the seconds
     since it last said so. ``scope`` says whose record it is, ``phase`` what is
     not finished: ``create`` until Cinder's record is known to have the volume,
-    ``manage`` likewise of one whose LUN was the operator's,
-    ``dedicate`` and ``detach``, ``switch`` while it takes the place of another
+    ``manage`` likewise of one whose LUN was the operator's, ``dedicate`` and
+    ``detach``, ``lent`` while a Cinder host and no guest uses it (see
+    :attr:`lent`), ``switch`` while it takes the place of another
     LUN, ``unknown`` while it is set aside as Cinder does not know it.
     ``role`` is ``current``, ``snapshot``, or of a volume that moves
     (``moves``) from one LUN to another ``target`` and ``old``; those have an
@@ -87,6 +88,11 @@ class LunState:
     def size(self):
         """The :class:`Capacity` that counts: the disk's own, if known."""
         return self.real or self.capacity
+
+    @property
+    def lent(self):
+        """Used by the Cinder host ``host``, not by a guest of Nova's."""
+        return self.state == 'used' and self.phase == 'lent'
 
     @property
     def claimable(self):

@@ -103,7 +103,7 @@ def zhcp():
     """The zHCP program: ledger, pool files, FCP devices, jobs."""
     return _read('zHCP', 'common', 'ledger', 'pool', 'restore', 'claim',
                  'takers', 'job', 'wipe', 'copy', 'switch', 'frames', 'stream',
-                 'fcp', 'attach', 'sweep', 'manage', 'zhcp')
+                 'fcp', 'attach', 'lend', 'sweep', 'manage', 'zhcp')
 
 
 @functools.cache

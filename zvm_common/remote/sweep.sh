@@ -273,13 +273,14 @@ unstamp() { # the volume of an owner column
         sed -E 's/^(.{8})(.{4})(.{4})(.{4})(.{12})$/\1-\2-\3-\4-\5/'
 }
 
-# used HOST: the LUNs that guests of this compute host have
+# used HOST: the LUNs that guests of this compute host have.  A Cinder host of
+# the same name has none of these
 verb_used() {
     need is_word "$1"
     found=$(grep -l -F -x "host=$1" "$LUNS"/*-* 2>/dev/null)
     count=0
     for f in $found; do
-        load_lun "$f" && [ "$r_state" = used ] || continue
+        load_lun "$f" && [ "$r_state" = used ] && ! is_lent || continue
         printf 'zvmv1 %s row %s .\n' "$OP" "$(row)"
         count=$((count + 1))
     done

@@ -44,7 +44,8 @@ main() {
         hello | claim | copy | switch | entrust | cancel | look | view \
             | release | wait | hold | drop | devices | attach | detach | sweep \
             | confirm | abandon | aside | readmit | rebuild | adopt | used \
-            | reap | probe | fill | send | measure | manage | unmanage) ;;
+            | reap | probe | fill | send | measure | manage | unmanage | lend \
+            | giveback) ;;
         *) refuse usage "text=$(text "no verb $VERB")" ;;
     esac
     # without flock nothing is safe, and nothing is tried

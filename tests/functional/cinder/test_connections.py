@@ -48,5 +48,7 @@ class ConnectionTest(base.ManagerTestCase):
                      'host2', 'volume type'):
             self.assertIn(word, result['other']['text'])
         self.assertEqual('InvalidInput', result['generic']['class'])
-        self.assertIn('zvm_zhcp', result['generic']['text'])
+        self.assertIn('c05076ffe5000000 of host cinder1 is that of no FCP '
+                      'device which a guest of z/VM LPAR host1 has',
+                      result['generic']['text'])
         self.assertEqual(['free'] * 10, self.statuses())

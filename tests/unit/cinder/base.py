@@ -37,7 +37,9 @@ class DriverTestCase(testtools.TestCase):
         super().setUp()
         self.log = self.useFixture(fixtures.FakeLogger(format='%(message)s'))
         self.pool = fakes.FakePool(self.sizes, self.clean)
-        self.active = ['3B0E', '3C0E', '3B01']
+        self.active = ['3B0E', '3C0E', '3B01', '3B0F', '3C0F']
+        self.shared = {}    # WWPNs of FCP devices without NPIV
+        self.asked = 0
         self.hypervisor = types.SimpleNamespace(
             name='host1', zhcp_hostname='zhcp1.example.com',
             zhcp_node='zhcp1', fcp_devices=self._fcp_devices)
@@ -69,8 +71,11 @@ class DriverTestCase(testtools.TestCase):
 
     def _fcp_devices(self, state):
         self.assertEqual('active', state)
-        return tuple(types.SimpleNamespace(number=model.DeviceNumber(number))
-                     for number in self.active)
+        self.asked += 1
+        return tuple(types.SimpleNamespace(
+            number=model.DeviceNumber(number), wwpn=model.Wwpn(
+                self.shared.get(number, 'c05076ffe500' + number)))
+            for number in self.active)
 
     def _connect(self, settings, scope):
         self.settings, self.scope = settings, scope

@@ -50,6 +50,8 @@ class FakePool:
         self.ledger = LEDGER
         self.its_ledger = LEDGER    # the one that is there
         self.restored = ''
+        self.lease = False      # of what is lent
+        self.attached = True    # FCP devices of hosts, as CP says
         self.luns = {}
         for number, gib in enumerate(sizes, first):
             lun = lun_state(number, gib, clean=clean, pool=name)
@@ -212,6 +214,8 @@ class FakePool:
     # verbs of zvm_common.pool.managing
 
     def _call(self, verb, *args, operation=None):
+        if verb in ('lend', 'giveback'):
+            return self._loan(verb, *args)
         self._enter(verb)
         found = getattr(self, '_' + verb)(*args, operation)
         return types.SimpleNamespace(fields=self._leave(verb, found))
@@ -251,6 +255,35 @@ class FakePool:
             lun, state='unmanaged', volume_id=None, was=str(volume_id),
             phase='', role='', status='reserved', drift='',
             generation=generation + 1))
+    # of zvm_common.pool.loans
+
+    def _loan(self, verb, volume_id, generation, scope, host, *more):
+        self._enter(verb)
+        lun = self.of(str(volume_id))
+        if verb == 'giveback' and lun.state == 'ours':
+            lun = self.change(lun, generation=max(lun.generation, generation))
+        elif lun.lent and lun.host != str(host) or lun.state != (
+                'used' if verb == 'giveback' else 'ours') and not lun.lent:
+            raise exceptions.LunBusy('state=%s' % lun.state)
+        elif not (verb == 'lend' and lun.lent):
+            if lun.generation != generation:
+                raise exceptions.StaleGeneration('generation')
+            lun = self._lend(lun, host, *more) if verb == 'lend' else (
+                self._give_back(lun, *more))
+        return self._leave(verb, types.SimpleNamespace(fields=fields(lun)))
+
+    def _lend(self, lun, host, node, devices):
+        return self.change(
+            lun, state='used', phase='lent', host=str(host), node=str(node),
+            devices=tuple(devices.split(';')), generation=lun.generation + 1)
+
+    def _give_back(self, lun, how):
+        if how != 'told' and self.lease:
+            raise exceptions.LeaseRuns('lease')
+        if how == 'off' and self.attached:
+            raise exceptions.LunBusy('FCP device is user:CINDER2')
+        return self.change(lun, state='ours', phase='', host=None, node=None,
+                           devices=(), generation=lun.generation + 1)
 
     def _choose(self, minimum, maximum):
         fitting = sorted(
@@ -336,6 +369,30 @@ def pools_of_one_zhcp(first):
     second = FakePool(name='zpool2', scope=OTHER_SCOPE, first=20)
     first.beside, second.beside = second, first
     return second
+
+
+def fields(lun):
+    """What the zHCP says of a LUN, as far as it matters for a loan."""
+    found = {
+        'pool': lun.pool, 'wwpns': ';'.join(map(str, lun.wwpns)),
+        'lun': str(lun.lun), 'state': lun.state, 'gen': str(lun.generation),
+        'bytes': str(lun.capacity.bytes), 'range': str(lun.ranges),
+        'volume': lun.volume_id, 'op': lun.operation_id, 'host': lun.host,
+        'node': lun.node, 'fcp': ';'.join(map(str, lun.devices)),
+        'real': lun.real and str(lun.real.bytes), 'wwid': lun.wwid,
+        'scope': lun.scope, 'phase': lun.phase, 'role': lun.role}
+    return {key: value or '' for key, value in found.items()}
+
+
+def host_connector(**changes):
+    """What os-brick on a Cinder host sends; None removes a key."""
+    found = {
+        'platform': 's390x', 'os_type': 'linux', 'host': 'cinder1',
+        'ip': '10.0.0.2', 'multipath': False, 'initiator': None,
+        'wwpns': ['c05076ffe5003b0f', 'c05076ffe5003c0f'],
+        'wwnns': ['5005076400c1b2b0'] * 2}
+    found.update(changes)
+    return {key: value for key, value in found.items() if value is not None}
 
 
 def volume(size=10, name_id=VOLUME, **values):

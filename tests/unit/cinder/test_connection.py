@@ -32,11 +32,12 @@ class ConnectorTest(base.DriverTestCase):
 
     def test_a_generic_fibre_channel_host_is_refused_in_words(self):
         text = self._refused({
-            'platform': 's390x', 'os_type': 'linux', 'ip': '10.0.0.1',
+            'platform': 'x86_64', 'os_type': 'linux', 'ip': '10.0.0.1',
             'host': 'cinder1', 'multipath': False, 'initiator': 'iqn.x',
             'wwpns': ['c05076ffe5000000'], 'wwnns': ['5005076400c1b2b0']})
         for word in ('zvm_zhcp', 'zvm_fcp', 'zvm_volume.ZVMVolumeDriver',
-                     'generic Fibre Channel host'):
+                     'generic Fibre Channel host', 's390x Linux guest of '
+                     'z/VM LPAR host1', 'upload'):
             self.assertIn(word, text)
 
     def test_each_key_is_needed(self):

@@ -49,8 +49,7 @@ class NotOfferedTest(base.DriverTestCase):
     def test_each_is_refused_in_words_without_a_request(self):
         volume = fakes.volume(volume_id='v')
         for name, count in (
-                ('before_volume_copy', 3),
-                ('get_backup_device', 2), ('create_volume_from_backup', 2),
+                ('copy_image_to_encrypted_volume', 4),
                 ('create_export_snapshot', 3),
                 ('initialize_connection_snapshot', 2)):
             error = self.assertRaises(

@@ -29,6 +29,7 @@ GOOD = (
     (model.HostName, 'Zhcp1.example.com', 'zhcp1.example.com'),
     (model.HostAddress, 'FD00:0:0::1', 'fd00::1'),
     (model.IpAddress, '::ffff:10.1.0.9', '10.1.0.9'),
+    (model.BorrowerName, 'Cinder_1.x', 'cinder_1.x'),
     (model.Server, 'MN.example.com:8443', 'mn.example.com:8443'),
     (model.Uuid, UUID.upper(), UUID),
     (model.OperationId, UUID, UUID),
@@ -91,7 +92,8 @@ class EveryValueTest(testtools.TestCase):
                 if bad == '' and make == model.DeviceRanges.parse:
                     continue
                 if bad == 'all' and make in (model.Userid, model.HostAddress,
-                                             model.HostName, model.Server):
+                                             model.HostName, model.Server,
+                                             model.BorrowerName):
                     continue  # names like any other, to z/VM and DNS
                 if bad == '@group' and make is model.Userid:
                     continue
@@ -359,3 +361,16 @@ class PoolLineTest(testtools.TestCase):
         for text in ('', 'guest1', UUID, stamp[:-1], stamp + '_00',
                      stamp.upper(), stamp + '\n', None):
             self.assertIsNone(model.stamp_owner(text))
+
+
+class BorrowerTest(testtools.TestCase):
+    """The owner column of a line that is lent."""
+
+    def test_no_node_of_three_characters_is_found_in_it(self):
+        for name, owner in (
+                ('cinder1', 'ci_nd_er_1'), ('a', 'a'), ('ab-c.d_e', 'ab_cd_e'),
+                ('X' * 253, '_'.join(['xx'] * 20))):
+            found = model.BorrowerName(name).owner
+            self.assertEqual(owner, found)
+            self.assertEqual(found, str(model.NodeName(found)))
+            self.assertLessEqual(max(map(len, found.split('_'))), 2)
