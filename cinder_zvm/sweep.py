@@ -68,11 +68,11 @@ class Report:
     ``given_back`` LUNs that are the operator's, ``left`` volumes that Cinder
     has and whose LUNs were left to him, ``elsewhere`` those that are in the
     pool of another back-end than Cinder says: a migration between the two
-    goes on or was cut off, ``waiting`` are creates that may be undone later, ``unknown`` volumes that
-    guests use and Cinder does not know, ``lost`` those that the ledger should
-    have, ``returned`` are volumes that a Cinder host had and ``lent`` those
-    that one still has, with the reason, ``drift`` LUNs whose line differs and
-    could not be mended.
+    goes on or was cut off, ``waiting`` are creates that may be undone later,
+    ``unknown`` volumes that guests use and Cinder does not know, ``lost``
+    those that the ledger should have, ``returned`` are volumes that a Cinder
+    host had and ``lent`` those that one still has, with the reason, ``drift``
+    LUNs whose line differs and could not be mended.
     """
 
     confirmed: list = dataclasses.field(default_factory=list)

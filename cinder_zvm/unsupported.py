@@ -59,7 +59,6 @@ class NotOffered:
         """Refused, as the volume was when it was to be created."""
         raise _encrypted(volume)
 
-
     def create_export_snapshot(self, context, snapshot, connector):
         """Refused: no host but the zHCP has a path to a snapshot."""
         raise refusal('Export of a snapshot', NO_HOST_ATTACH)

@@ -126,7 +126,6 @@ class ZVMVolumeDriver(imageop.Images, manageop.Managing, migrateop.Migration,
             LOG.warning('Back-end %(name)s: volume %(text)s',
                         {'name': self._name(), 'text': text})
 
-
     def sweep(self):
         """Finish or undo what was cut off; see :mod:`cinder_zvm.sweep`.
 

@@ -365,7 +365,7 @@ class VolumeOperations:
         :raises VolumeIsBusy: the volume is attached
         :raises ZvmError: the volume is as it was
         """
-        lun = self._at_rest(volume_id)
+        lun = self.at_rest(volume_id)
         if lun.pool != self.pool.name:
             return self._move(lun, lun, lun.size, verify)
         if lun.scope != self.pool.zhcp.scope:

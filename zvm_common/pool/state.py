@@ -11,8 +11,8 @@ from zvm_common import model
 #: ``foreign`` one that somebody else has reserved or uses, ``freeing`` one
 #: whose wipe is done and whose line is about to say so, ``copying`` one that
 #: becomes a copy of another (``why`` says that it failed), ``filling`` and
-#: ``sending`` ones to which or from which an image is on its way, ``unmanaged``
-#: one that was a volume's and is left to the operator.
+#: ``sending`` ones to which or from which an image is on its way,
+#: ``unmanaged`` one that was a volume's and is left to the operator.
 STATES = ('free', 'preparing', 'copying', 'filling', 'ours', 'sending', 'used',
           'wiping', 'freeing', 'quarantined', 'lost', 'foreign', 'unmanaged')
 

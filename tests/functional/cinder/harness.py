@@ -340,8 +340,8 @@ def _configure(path, empty):
     objects.register_all()
     from cinder import coordination
     from cinder.db import migration
-    from cinder import rpc
     from cinder import privsep
+    from cinder import rpc
     from cinder.volume import manager  # noqa: F401 needs the objects
     from oslo_config import cfg
     from oslo_log import log as logging

@@ -56,7 +56,7 @@ class NotOfferedTest(base.DriverTestCase):
                 exception.VolumeBackendAPIException,
                 getattr(self.driver, name), *[volume] * count)
             self.assertTrue(
-                'not supported by this version' in str(error)
+                'no encryptor' in str(error)
                 or unsupported.NO_HOST_ATTACH in str(error), name)
         self.assertEqual([], self.pool.calls)
 
