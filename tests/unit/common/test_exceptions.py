@@ -38,10 +38,10 @@ class TreeTest(testtools.TestCase):
                  'StaleGeneration LunBusy NoSuitableLun VolumeUnknown '
                  'NoFcpDevice SmapiFailed Quarantined LedgerDamaged '
                  'LedgerFormat NoSpace DeviceBusy DiskMismatch PathFailed '
-                 'WipeFailed'),
+                 'WipeFailed StreamFailed NotManageable'),
                 (exceptions.ZvmError,
                  'InvalidValue ConfigurationError TryLater OutcomeUnknown '
-                 'BadAnswer CommandFailed Refused StreamFailed')):
+                 'BadAnswer CommandFailed Refused')):
             for name in kin.split():
                 self.assertEqual(kind, getattr(exceptions, name).__mro__[1])
 
