@@ -19,6 +19,7 @@ import configparser
 import os
 import pathlib
 import shutil
+import types
 
 # Native threads; read when cinder is imported.
 os.environ.setdefault('OS_CINDER_DISABLE_EVENTLET_PATCHING', 'true')
@@ -351,7 +352,20 @@ def _configure(path, empty):
     logging.setup(conf, 'cinder')
     if empty:
         migration.db_sync()
+    if os.environ['OS_CINDER_DISABLE_EVENTLET_PATCHING'] == 'true':
+        _read_images_here()
     # what needs root in production is done by this process, on its own files
     privsep.sys_admin_pctxt.set_client_mode(False)
     rpc.init(conf)
     coordination.COORDINATOR.start()
+
+
+def _read_images_here():
+    """Cinder 29 gives files of images to eventlet's thread pool always.
+
+    Where it does not patch, that hangs as soon as two threads do it.
+    """
+    from cinder.image import image_utils
+    image_utils.tpool = types.SimpleNamespace(
+        Proxy=lambda file: file,
+        execute=lambda function, *args: function(*args))

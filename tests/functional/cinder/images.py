@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 
 from tests.functional.cinder import api
+from tests.functional.cinder import base
 from tests.functional.cinder import harness
 from tests import waits
 from tests import worlds
@@ -87,6 +88,23 @@ class ImagesTestCase(api.TrustingTestCase):
         """It comes to nothing; what the log says of it."""
         self.client.reached(self.client.volume, volume['id'], 'error')
         return self.log()
+
+    def attached(self, volume):
+        """A guest has it; what :meth:`detached` wants."""
+        connector = self.cloud.ask('connector', backend='zvmssio1',
+                                   instance=base.INSTANCE, userid='LNX00001')
+        made = self.client.attach(volume['id'], base.INSTANCE)
+        attachment = dict(self.client.connect(made['id'], connector),
+                          connector=connector)
+        self.cloud.ask('use', backend='zvmssio1', userid='LNX00001',
+                       node='guest1', attachment=attachment)
+        self.client.complete(made['id'])
+        return attachment
+
+    def detached(self, volume, attachment):
+        self.cloud.ask('unuse', backend='zvmssio1', attachment=attachment)
+        self.client.detach(attachment['id'])
+        self.available(volume)
 
     # what is there
 
