@@ -59,7 +59,8 @@ class Side:
             from cinder_zvm import volumedriver
             sabotage.commit(volumedriver.ZVMVolumeDriver)
         self._cinder = harness.Cinder(folder, sections, database, more={
-            'DEFAULT': {'glance_api_servers': glance}})
+            'DEFAULT': {'auth_strategy': 'noauth',
+                        'glance_api_servers': glance}})
         for name in sections:
             _ours(self._cinder.start(name).driver)
 

@@ -287,7 +287,7 @@ def requests(cinder, backend, server, ca_file):
     driver = cinder.managers[backend].driver
     volume = types.SimpleNamespace(id='v', name_id=str(uuid.uuid4()), size=1,
                                    encryption_key_id=None,
-                                   volume_type_id=None)
+                                   volume_type_id=None, provider_id=None)
     _, _, connector = connector_of(driver._backend, str(uuid.uuid4()),
                                    'LNX00001')
 

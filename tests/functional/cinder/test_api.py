@@ -114,7 +114,7 @@ class AttachmentTest(api.TrustingTestCase):
         status, text = self.status_of(self.client.connect, made['id'],
                                       generic)
         self.assertEqual(400, status)
-        self.assertIn('zvm_zhcp', text)
+        self.assertIn('is that of no FCP device', text)
         self.client.detach(made['id'])
         self.available(volume)
 

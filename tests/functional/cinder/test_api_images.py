@@ -107,6 +107,8 @@ class BadImagesTest(images.ImagesTestCase):
 
 class ToImageTest(images.ImagesTestCase):
 
+    options = {'enable_force_upload': True}
+
     def volume(self):
         volume = self.created()
         self.scribble(self.provider_id(volume))

@@ -106,9 +106,9 @@ class RequestsTest(base.ManagerTestCase):
                                  server=self.simulator.server,
                                  ca_file=self.simulator.ca_file)
         # set-up: the zvm table, the zHCP's node, hello, the pool, the FCP
-        # devices, a sweep; stats: the pool, and once that a new volume is
-        # known or not; delete: look, release, wait
-        self.assertEqual({'set_up': 6, 'create': 1, 'connect': 1,
+        # devices, a sweep, the way of images; stats: the pool, and once that
+        # a new volume is known or not; delete: look, release, wait
+        self.assertEqual({'set_up': 7, 'create': 1, 'connect': 1,
                           'terminate': 0, 'stats': 2, 'delete': 3,
                           'delete_again': 1}, made)
 
