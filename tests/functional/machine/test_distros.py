@@ -275,5 +275,5 @@ END
             multipathd restorequeueing map 3%(w)s >/dev/null
             ! multipath -f 3%(w)s 2>/dev/null
             dmsetup message 3%(w)s 0 fail_if_no_path
-            multipath -f 3%(w)s; [ ! -e dev/dm-0 ]""" % {
-                'w': self.disks[0].wwid})
+            multipath -f 3%(w)s; [ ! -e dev/dm-0 ]"""
+                % {'w': self.disks[0].wwid})
