@@ -54,6 +54,7 @@ class Linux:
     sudo: bool = True
     multipath: bool = True
     udev_delay: float = 0.0   # seconds
+    port_delay: float = 0.0   # seconds
     cio_ignore: bool = False
     ssh: bool = True          # trusts the MN's ssh key
     iucv: object = False      # runs iucvserd; a text: for that user ID

@@ -10,6 +10,7 @@ from zvm_common.remote import call
 from zvm_common.remote import program
 
 _DEVICE = re.compile('/dev/(disk/by-(id|path)|mapper)/[A-Za-z0-9_.:-]{1,200}')
+_LINK = re.compile('/dev/disk/by-id/zvm-volume-[0-9a-f-]{36}')
 _WWID = re.compile('[0-9a-f]{16}|[0-9a-f]{32}')
 
 
@@ -20,7 +21,8 @@ class AttachedDisk:
     ``device_path`` is stable: the multipath map, or the by-path name of a
     single path. ``paths_missing`` are those whose port the FCP device does
     not see (another fabric). ``others`` counts disks on these FCP devices
-    that belong to none of these paths.
+    that belong to none of these paths. ``link`` is the name by volume id that
+    a udev rule in the guest gives the disk, empty where udev made none.
     """
 
     device_path: str
@@ -29,6 +31,25 @@ class AttachedDisk:
     paths_up: tuple
     paths_missing: tuple
     others: int
+    link: str = ''
+
+
+@dataclasses.dataclass(frozen=True)
+class GuestFacts:
+    """What the guest program finds in a guest, and chose for it.
+
+    ``persist`` keeps the paths over a restart: chzdev, zfcpconf or udevrules.
+    ``missing`` are programs to install before a volume can be attached.
+    ``scan`` is the kernel's automatic LUN scan: on, off or none.
+    """
+
+    os: str
+    kernel: str
+    user: str
+    persist: str
+    scan: str
+    multipath: bool
+    missing: tuple
 
 
 class GuestDisk:
@@ -64,15 +85,37 @@ class GuestDisk:
                 'The guest describes a disk as %s'
                 % exceptions.excerpt(fields)) from e
 
-    def detach(self, volume_id, generation, paths, wwid):
+    def detach(self, volume_id, generation, paths, wwid, force=False):
         """Remove all paths to a LUN; right too when none is there.
 
+        Other paths to the same disk go too: its WWID decides which they are.
+
+        :param force: also when the disk is in use, cannot be flushed or tells
+            no WWID: who uses it loses what was not written
+        :returns: text, what was done by force; empty when nothing was
         :raises DeviceBusy: the disk is in use; nothing was removed
         :raises DiskMismatch: another disk is behind a path
-        :raises PathFailed: a path did not go away
+        :raises PathFailed: a path did not go away, or is there again
         """
-        self._remote.call('detach', model.Uuid(volume_id), int(generation),
-                          _wwid(wwid), _paths(paths))
+        forced = ('force',) if force else ()
+        fields = self._remote.call(
+            'detach', model.Uuid(volume_id), int(generation), _wwid(wwid),
+            _paths(paths), *forced).fields
+        return fields.get('forced', '').replace('~', ' ')
+
+    def hello(self):
+        """:class:`GuestFacts`; changes nothing in the guest."""
+        fields = self._remote.call('hello').fields
+        try:
+            return GuestFacts(
+                multipath=fields['multipath'] == 'yes',
+                missing=tuple(filter(None, fields['missing'].split(';'))),
+                **{key: fields[key] for key in (
+                    'os', 'kernel', 'user', 'persist', 'scan')})
+        except KeyError as e:
+            raise exceptions.BadAnswer(
+                'The guest describes itself as %s'
+                % exceptions.excerpt(fields)) from e
 
 
 def paths_of(devices, wwpns, lun):
@@ -98,8 +141,15 @@ def _attached(fields):
     return AttachedDisk(
         device_path=fields['device'], wwid=_wwid(fields['wwid']),
         bytes=int(fields['bytes']), others=int(fields['others']),
+        link=_link(fields.get('link', '')),
         paths_up=_parse(fields['up']),
         paths_missing=_parse(fields['missing']))
+
+
+def _link(link):
+    if link and not _LINK.fullmatch(link):
+        raise ValueError('link')
+    return link
 
 
 def _parse(text):

@@ -38,7 +38,8 @@ class Distro:
     does etc/zfcp.conf count. suse_tools: has it zfcp_host_configure and
     zfcp_disk_configure. by_path: forms of the names in /dev/disk/by-path.
     scan_parameter: has the kernel allow_lun_scan; without it there is no
-    automatic LUN scan. wwid: does a SCSI device tell its WWID in sysfs.
+    automatic LUN scan. wwid: does a SCSI device tell its WWID in sysfs;
+    page83: does it tell its VPD page 0x83 there.
     """
 
     id: str
@@ -51,6 +52,7 @@ class Distro:
     by_path: tuple = (ZFCP_PATHS, FC_PATHS)
     scan_parameter: bool = True
     wwid: bool = True
+    page83: bool = True
 
     @property
     def major(self):
@@ -144,11 +146,13 @@ _RELEASE_FILES = {'rhel': _red_hat, 'rhcos': _core_os, 'sles': _suse,
                   'ubuntu': _ubuntu}
 _OLD = {'chzdev': False, 'by_path': (ZFCP_PATHS,)}
 _FC = {'by_path': (FC_PATHS,)}
+_BLIND = {'wwid': False, 'page83': False}
 DISTROS = {
     'rhel6': Distro('rhel', '6.10', '2.6.32-754.el6.s390x', 'Santiago',
-                    zfcp_conf=True, scan_parameter=False, wwid=False, **_OLD),
+                    zfcp_conf=True, scan_parameter=False, **_BLIND, **_OLD),
+    # Since 7.6 udev makes names of both forms.
     'rhel7': Distro('rhel', '7.9', '3.10.0-1160.el7.s390x', 'Maipo',
-                    zfcp_conf=True, **_OLD),
+                    chzdev=False, zfcp_conf=True),
     'rhel8': Distro('rhel', '8.10', '4.18.0-553.el8_10.s390x', 'Ootpa',
                     zfcp_conf=True),
     'rhel9': Distro('rhel', '9.4', '5.14.0-427.13.1.el9_4.s390x', 'Plow',
@@ -157,14 +161,14 @@ DISTROS = {
                      'Coughlan'),
     'rhcos4': Distro('rhcos', '4.16', '5.14.0-427.13.1.el9_4.s390x'),
     'sles11': Distro('sles', '11.4', '3.0.101-63-default', suse_tools=True,
-                     wwid=False, **_OLD),
+                     **_BLIND, **_OLD),
     'sles12': Distro('sles', '12.5', '4.12.14-120-default', suse_tools=True,
                      **_OLD),
     'sles15': Distro('sles', '15.6', '6.4.0-150600.21-default',
                      suse_tools=True),
     'sles16': Distro('sles', '16.0', '6.12.0-160000.5-default'),
     'ubuntu16': Distro('ubuntu', '16.04', '4.4.0-210-generic',
-                       'Xenial Xerus', **_FC),
+                       'Xenial Xerus', wwid=False, **_FC),
     'ubuntu18': Distro('ubuntu', '18.04', '4.15.0-213-generic',
                        'Bionic Beaver', **_FC),
     'ubuntu20': Distro('ubuntu', '20.04', '5.4.0-182-generic', 'Focal Fossa',
@@ -199,7 +203,7 @@ def find(name):
         found = dataclasses.replace(found, version='.'.join(release.groups()))
     kernel = _WITHOUT_WWID.get((found.id, found.version))
     if kernel:
-        found = dataclasses.replace(found, kernel=kernel, wwid=False)
+        found = dataclasses.replace(found, kernel=kernel, **_BLIND)
     return found
 
 

@@ -138,7 +138,24 @@ class Kernel:
         adapter.fifos = [self._fifo(
             scan, lambda text: self.rescan(adapter))]
         self.log('zfcp %s: scsi host%d online', adapter.bus_id, adapter.host)
-        self._find_ports(adapter)
+        self._link_comes_up(adapter)
+
+    def _link_comes_up(self, adapter):
+        """The ports are there at once, or port_delay seconds later."""
+        delay, host = self._node.options.port_delay, adapter.host
+        if not delay:
+            self._find_ports(adapter)
+            return
+        boot = self._node.boot_id
+        adapter.link_down = True
+
+        def due():
+            with self._node.lock:
+                if self._node.boot_id == boot and adapter.online and (
+                        adapter.host == host):
+                    adapter.link_down = False
+                    self._find_ports(adapter)
+        self._node.engine.later(delay, due)
 
     def _offline(self, adapter):
         if not adapter.online:
@@ -146,7 +163,7 @@ class Kernel:
         opened = self._node.open_files()
         for port in adapter.ports.values():
             self._drop_rport(port, opened)
-        adapter.online = False
+        adapter.online = adapter.link_down = False
         for fifo in adapter.fifos:
             fifo.close()
         adapter.fifos = []
@@ -166,6 +183,8 @@ class Kernel:
     # Ports
 
     def _find_ports(self, adapter):
+        if adapter.link_down:
+            return
         seen = self._node.storage.ports(adapter.device)
         for port in adapter.ports.values():
             if port.wwpn in seen:
@@ -288,7 +307,8 @@ class Kernel:
             return
         index = self._free_index()
         sd = port.disks[lun] = zfcp.ScsiDevice(port, lun, disk, index)
-        sysfs.make_disk(self.tree, sd, self._node.distro.wwid)
+        sysfs.make_disk(self.tree, sd, self._node.distro.wwid,
+                        self._node.distro.page83)
         sd.watch = self._watch(
             sd.path, lambda name: self._disk_written(sd, name))
         self.log('sd %s: [%s] Attached SCSI disk', sd.hctl, sd.name)

@@ -40,6 +40,7 @@ class LinuxOptions:
     sudo: may that user use `sudo -n`
     multipath: does multipathd make maps of disks with two paths or more
     udev_delay: seconds until links in dev/disk and maps appear
+    port_delay: seconds until a device that went online sees its ports
     cio_ignore: are devices ignored until freed (a RHEL installation's way)
     ssh: does it trust the MN's ssh key (whoever logs in has to ask)
     iucv: does it run iucvserd; a text: for this user ID, not for the zHCP
@@ -52,6 +53,7 @@ class LinuxOptions:
     sudo: bool = True
     multipath: bool = True
     udev_delay: float = 0.0
+    port_delay: float = 0.0
     cio_ignore: bool = False
     ssh: bool = True
     iucv: bool | str = False

@@ -25,6 +25,7 @@ class Map(mapper.Device):
     disk: object
     index: int
     paths: list = dataclasses.field(default_factory=list)
+    queueing: bool = True   # keeps input and output until a path is back
 
     @property
     def name(self):
@@ -108,8 +109,12 @@ class Multipath:
             self._remove(found)
 
     def flush(self, found):
-        """Remove a map (multipath -f); False when somebody uses it."""
-        if self._node.users_of(found):
+        """Remove a map (multipath -f); False when somebody uses it.
+
+        What it queues for want of a path counts too.
+        """
+        if self._node.users_of(found) or (
+                found.queueing and not found.paths):
             return False
         self._remove(found)
         self._node.udev.refresh(found.disk)

@@ -15,7 +15,7 @@ from xcat_simulator.machine import tools
 FOLDERS = ('boot', 'dev', 'etc/modprobe.d', 'etc/udev/rules.d', 'home', 'mnt',
            'opt', 'proc/sys/kernel/random', 'root', 'run', 'srv', 'sys',
            'tmp', 'usr/bin', 'usr/libexec', 'usr/sbin', 'usr/share',
-           'usr/lib/systemd/system',
+           'usr/lib/systemd/system', 'usr/lib/udev',
            'etc/systemd/system/multi-user.target.wants',
            'var/lib', 'var/lock', 'var/log', 'var/opt', 'var/run', 'var/tmp')
 MERGED = ('bin', 'lib', 'sbin')
@@ -30,6 +30,8 @@ ALSO_BY_NAME = ('smcli',)
 # Tools that live in /usr/bin; the others live in /usr/sbin.
 IN_BIN = ('findmnt', 'lsblk', 'mount', 'sg_persist', 'systemctl', 'udevadm',
           'umount')
+# Where udev keeps its own: not found by its name.
+UDEV = {'scsi_id': 'usr/lib/udev'}
 UNITS, WANTED = 'lib/systemd/system', (
     'etc/systemd/system/multi-user.target.wants')
 # What a service has instead of the user's who logs in.
@@ -110,7 +112,7 @@ def install_tools(node):
             put(node, 'usr/bin/' + name,
                 text.replace('@KERNEL@', node.distro.kernel), 0o755)
     for name in missing:
-        for folder in ('usr/sbin/', 'usr/bin/'):
+        for folder in ('usr/sbin/', 'usr/bin/', UDEV['scsi_id'] + '/'):
             _remove(node, folder + name)
     for name, path in distro.host_programs(missing).items():
         if name not in scripts.SCRIPTS:
@@ -126,9 +128,10 @@ def _client(python):
 
 
 def _install_tool(node, name):
-    if name in ZHCP:
-        up = '../' * (ZHCP[name].count('/') + 1)
-        _link(node, '%s/%s' % (ZHCP[name], name), up + CLIENT)
+    where = ZHCP.get(name) or UDEV.get(name)
+    if where:
+        up = '../' * (where.count('/') + 1)
+        _link(node, '%s/%s' % (where, name), up + CLIENT)
         if name not in ALSO_BY_NAME:
             return
     _link(node, 'usr/sbin/' + name, '../libexec/zvm-tool')

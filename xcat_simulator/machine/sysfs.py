@@ -171,10 +171,10 @@ def make_unit(tree, port, unit):
               access_shared=0, status='0x54000000')
 
 
-def make_disk(tree, sd, wwid=True):
+def make_disk(tree, sd, wwid=True, page83=True):
     """The SCSI device, its block device and all links to them.
 
-    wwid: False for a kernel that does not show it.
+    wwid, page83: False for a kernel that does not show it.
     """
     disk, path = sd.disk, sd.path
     tree.make(path, state='running', delete='', rescan='', timeout=30,
@@ -183,8 +183,8 @@ def make_disk(tree, sd, wwid=True):
               hba_id=sd.port.adapter.bus_id,
               wwpn='0x' + sd.port.wwpn, fcp_lun='0x' + sd.lun,
               zfcp_failed=0, zfcp_in_recovery=0, zfcp_access_denied=0,
-              **({'wwid': 'naa.' + disk.wwid,
-                  'vpd_pg83': _page83(disk.wwid)} if wwid else {}))
+              **({'wwid': 'naa.' + disk.wwid} if wwid else {}),
+              **({'vpd_pg83': _page83(disk.wwid)} if page83 else {}))
     block = '%s/block/%s' % (path, sd.name)
     make_block(tree, block, disk.size, sd.number)
     tree.link(block + '/device', path)

@@ -11,6 +11,7 @@ import threading
 import time
 
 from xcat_simulator.machine import distro
+from xcat_simulator.machine import udevrules
 
 BY_PATH, BY_ID = 'dev/disk/by-path', 'dev/disk/by-id'
 
@@ -26,12 +27,14 @@ class Udev:
         self._tree = node.kernel.tree
         self.delay = delay
         self._pending = 0
+        self._given = {}
         self._idle = threading.Condition(node.lock)
 
     def reset(self):
         """An empty dev with what is always there."""
         self._tree.remove('dev')
         self._pending = 0
+        self._given.clear()
         for path in (BY_PATH, BY_ID, 'dev/mapper', 'dev/shm'):
             os.makedirs(self._tree.full(path))
         for name in ('null', 'zero', 'full', 'random', 'urandom'):
@@ -121,6 +124,41 @@ class Udev:
                 self._tree.unlink('%s/%s' % (BY_ID, name))
             else:
                 self._tree.link('%s/%s' % (BY_ID, name), target)
+        self._give(disk, mapped, paths)
+
+    def _give(self, disk, mapped, paths):
+        """The names of the node's own rules; those of a map go first."""
+        wanted = {}
+        for sd in paths:
+            for name in udevrules.links(self._node.folder, self._of_sd(sd)):
+                wanted.setdefault(name, sd.name)
+        if mapped is not None:
+            for name in udevrules.links(self._node.folder, {
+                    'ACTION': 'add', 'SUBSYSTEM': 'block',
+                    'KERNEL': mapped.device, 'ENV{DEVTYPE}': 'disk',
+                    'ENV{DM_UUID}': 'mpath-' + mapped.name,
+                    'ENV{DM_NAME}': mapped.name}):
+                wanted[name] = mapped.device
+        for name in self._given.pop(disk, ()):
+            if name not in wanted:
+                self._tree.unlink('dev/' + name)
+        for name, target in wanted.items():
+            self._tree.link('dev/' + name, 'dev/' + target)
+        if wanted:
+            self._given[disk] = tuple(wanted)
+
+    def _of_sd(self, sd):
+        """What rules can ask of a path. ID_SERIAL is of VPD page 0x83."""
+        facts = {'ACTION': 'add', 'SUBSYSTEM': 'block', 'KERNEL': sd.name,
+                 'ENV{DEVTYPE}': 'disk', 'ENV{ID_SERIAL}': '3' + sd.disk.wwid}
+        if self._node.distro.wwid:
+            facts['ATTRS{wwid}'] = 'naa.' + sd.disk.wwid
+        return facts
+
+    def again(self):
+        """Every disk's rules once more (udevadm trigger)."""
+        for disk in {sd.disk for sd in self._node.kernel.disks()}:
+            self.refresh(disk)
 
     def make_node(self, name, disk):
         """The device node dev/<name>: another name of the disk's file."""

@@ -113,6 +113,7 @@ class Adapter:
     device: object
     subchannel: int
     online: bool = False
+    link_down: bool = False
     host: int | None = None
     ports: dict = dataclasses.field(default_factory=dict)
     watch: int | None = None

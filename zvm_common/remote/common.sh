@@ -147,9 +147,10 @@ path_scsi() { # the SCSI device of a path, as zfcp names it in sysfs
     set -- "$(path_device "$1")" "$(path_wwpn "$1")" "$(path_lun "$1")"
     for d in "$SCSI"/*:*:*:*; do
         [ -r "$d/fcp_lun" ] || continue
-        read -r a <"$d/hba_id" && [ "$a" = "$1" ] || continue
-        read -r a <"$d/wwpn" && [ "$a" = "0x$2" ] || continue
-        read -r a <"$d/fcp_lun" && [ "$a" = "0x$3" ] || continue
+        # it may go away just now
+        read -r a 2>/dev/null <"$d/hba_id" && [ "$a" = "$1" ] || continue
+        read -r a 2>/dev/null <"$d/wwpn" && [ "$a" = "0x$2" ] || continue
+        read -r a 2>/dev/null <"$d/fcp_lun" && [ "$a" = "0x$3" ] || continue
         printf '%s' "$d"
         return 0
     done
@@ -172,13 +173,49 @@ is_online() {
     read -r a 2>/dev/null <"$CCW/devices/$1/online" && [ "$a" = 1 ]
 }
 
-# naa.600507... from VPD page 0x83, without the kind in front
+# The NAA name of VPD page 0x83 in hex: as the kernel tells it, else from the
+# page itself, else as the disk answers.  sysfs has "wwid" since Linux 4.5,
+# "vpd_pg83" since 3.15
 disk_wwid() {
-    read -r a <"$ROOT/sys/block/$1/device/wwid" || return 1
-    case $a in naa.*) a=${a#naa.} ;; *) return 1 ;; esac
+    wwid_sysfs=$ROOT/sys/block/$1/device
+    if read -r a 2>/dev/null <"$wwid_sysfs/wwid"; then
+        case $a in naa.*) a=${a#naa.} ;; *) return 1 ;; esac
+    elif [ -r "$wwid_sysfs/vpd_pg83" ]; then
+        a=$(page83_naa <"$wwid_sysfs/vpd_pg83") || return 1
+    else
+        a=$(asked_naa "$1") || return 1
+    fi
     a=$(lower_hex "$a")
     is_hex 32 "$a" || is_hex 16 "$a" || return 1
     printf '%s' "$a"
+}
+
+# Of the logical unit's designators (association 0) the longest NAA (type 3)
+page83_naa() {
+    od -An -v -tu1 | awk '{ for (i = 1; i <= NF; i++) b[n++] = $i }
+        END {
+            for (at = 4; at + 4 <= n; at += 4 + b[at + 3]) {
+                if (b[at + 1] % 64 != 3 || b[at + 3] <= most) continue
+                most = b[at + 3]
+                naa = ""
+                for (i = 0; i < most; i++)
+                    naa = naa sprintf("%02x", b[at + 4 + i])
+            }
+            print naa
+            exit naa == ""
+        }'
+}
+
+# scsi_id of udev is in no PATH; a 3 in front is the kind, NAA
+asked_naa() {
+    for scsi_id in "$ROOT/usr/lib/udev/scsi_id" "$ROOT/lib/udev/scsi_id"; do
+        [ -x "$scsi_id" ] || continue
+        a=$("$scsi_id" --whitelisted --page=0x83 \
+            --device="$ROOT/dev/$1" 2>/dev/null) || return 1
+        case $a in 3*) printf '%s' "${a#3}" ;; *) return 1 ;; esac
+        return 0
+    done
+    return 1
 }
 
 disk_bytes() { blockdev --getsize64 "$ROOT/dev/$1"; }

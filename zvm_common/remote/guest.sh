@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=sh disable=SC2015,SC2034,SC2154
 #
-# The guest program: paths to a LUN persistently on and off, on a Linux that
-# has chzdev (s390-tools 1.34 and later).
+# The guest program: paths to a LUN persistently on, and what this guest is.
 
 SEEN=$BASE/volumes
 
@@ -21,12 +20,13 @@ check_generation() { # check_generation VOLUME GENERATION
 }
 
 need_tools() {
-    missing=$(tools chzdev lszdev cio_ignore blockdev udevadm flock awk sync)
+    missing=$(lacking)
     [ -z "$missing" ] || refuse tool "missing=$missing"
 }
 
-zdev() { # zdev CHZDEV-ARGUMENT...: z_out
-    z_out=$(chzdev "$@" --no-root-update --yes --quiet 2>&1)
+lacking() {
+    lacks=$(tools cio_ignore blockdev udevadm flock awk sync)
+    printf '%s' "$lacks"
 }
 
 # attach VOLUME GENERATION WWID BYTES PATHS; WWID - and BYTES 0 mean unknown
@@ -39,7 +39,8 @@ verb_attach() {
     need_tools
     check_generation "$1" "$2"
     want_wwid=$3 want_bytes=$4 paths=$5
-    scan_off && zdev -p zfcp --type allow_lun_scan=0 || refuse path \
+    choose_persist
+    scan_off && keep_scan_off || refuse path \
         "text=$(text "automatic LUN scan cannot be switched off, so that the \
 guest would see LUNs of others: ${z_out:-}")"
     made='' up='' scanned='' missing_paths='' wwid='' bytes=''
@@ -47,9 +48,11 @@ guest would see LUNs of others: ${z_out:-}")"
         one_path "$path"
     done
     enough_paths
+    # shellcheck disable=SC2046
+    link_on "$1" "$wwid" $(disks_up)
     find_device
     answer "ok device=$device wwid=$wwid bytes=$bytes up=$up \
-missing=$missing_paths others=$(others)"
+missing=$missing_paths others=$(others) link=$link"
 }
 
 one_path() { # one_path PATH
@@ -63,7 +66,7 @@ one_path() { # one_path PATH
         made="host:${1%%:*} $made"
         forget_stale "$bus"
     }
-    zdev -e zfcp-host "$bus" || undo path "text=$(text "chzdev $bus: $z_out")"
+    keep_host_on "$bus" || undo path "text=$(text "$kind $bus: $z_out")"
     until_true 10 is_online "$bus" ||
         undo path "text=$(text "FCP device $bus does not go online")"
     see_ports "$bus"
@@ -73,25 +76,12 @@ one_path() { # one_path PATH
         return
     }
     path_scsi "$1" >/dev/null || made="lun:$1 $made"
-    zdev -e zfcp-lun "$bus:0x$(path_wwpn "$1"):0x$(path_lun "$1")" ||
-        undo path "text=$(text "chzdev $1: $z_out")"
+    keep_lun_on "$1" || undo path "text=$(text "$kind $1: $z_out")"
     until_true 20 path_disk "$1" >/dev/null ||
         undo path "text=$(text "no disk appears at $1: is the LUN masked to \
 the device's WWPN?")"
     check_disk "$1"
     up=$(set_add "$up" "$1")
-}
-
-# A device that was not online carries no attached volume: LUNs configured for
-# it are left from before, and may be another's by now
-forget_stale() { # forget_stale BUS
-    lszdev zfcp-lun --no-headings --columns ID 2>/dev/null |
-        grep "^ *$1:" >"$SEEN/.stale" || :
-    while read -r id; do
-        zdev -d -p zfcp-lun "$id" || undo path \
-            "text=$(text "stale configuration of $id stays: $z_out")"
-    done <"$SEEN/.stale"
-    rm -f "$SEEN/.stale"
 }
 
 # All ports that a device sees are there when a write to port_rescan returns
@@ -150,6 +140,7 @@ undo() { # undo CODE KEY=VALUE...
         case $m in
             lun:*) lun_off "${m#lun:}" || undone=no ;;
             host:*) host_off "${m#host:}" || undone=no ;;
+            link:*) link_off "${m#link:}" || undone=no ;;
         esac
     done
     code=$1
@@ -161,9 +152,15 @@ lun_off() { # the map of several paths goes before its last path
     gone_disk=$(path_disk "$1") && map=$(disk_map "$gone_disk") &&
         last_path "$(map_device "$gone_disk")" &&
         multipath -f "$map" >/dev/null 2>&1
-    zdev -d zfcp-lun \
-        "$(path_device "$1"):0x$(path_wwpn "$1"):0x$(path_lun "$1")"
+    keep_lun_off "$1"
     until_true 20 path_gone "$1"
+}
+
+map_device() { # dm-N of the map on a disk
+    for h in "$ROOT/sys/block/$1/holders"/dm-*; do
+        printf '%s' "${h##*/}"
+        return
+    done
 }
 
 last_path() { # last_path dm-N: whether its map has no other path
@@ -174,13 +171,12 @@ last_path() { # last_path dm-N: whether its map has no other path
 host_off() { # unless another LUN is on it
     bus=$(path_device "$1:")
     for d in "$SCSI"/*:*:*:*; do
-        [ -r "$d/hba_id" ] && read -r a <"$d/hba_id" && [ "$a" = "$bus" ] &&
-            return 0
+        read -r a 2>/dev/null <"$d/hba_id" && [ "$a" = "$bus" ] && return 0
     done
     for d in "$ZFCP/$bus"/0x*/0x*; do
         [ ! -d "$d" ] || return 0
     done
-    zdev -d zfcp-host "$bus"
+    keep_host_off "$bus"
     until_true 10 host_is_off "$bus"
 }
 
@@ -206,6 +202,13 @@ disk_map() { # the multipath map that holds a disk
 multipath_runs() {
     command -v multipath >/dev/null 2>&1 &&
         multipathd show daemon >/dev/null 2>&1
+}
+
+disks_up() {
+    for path in $(each "$up"); do
+        path_disk "$path"
+        echo
+    done
 }
 
 # The stable name of the disk: that of the map, else of the first path
@@ -241,9 +244,8 @@ by_path() { # by_path DISK: device
 others() { # disks on these devices that are none of these paths: information
     n=0
     for d in "$SCSI"/*:*:*:*; do
-        [ -r "$d/hba_id" ] || continue
-        read -r a <"$d/hba_id"
-        read -r b <"$d/fcp_lun"
+        read -r a 2>/dev/null <"$d/hba_id" &&
+            read -r b 2>/dev/null <"$d/fcp_lun" || continue
         case ";$up" in
             *";$(upper_hex "${a#0.0.}"):"*":${b#0x}"*) ;;
             *) n=$((n + 1)) ;;
@@ -252,98 +254,26 @@ others() { # disks on these devices that are none of these paths: information
     echo "$n"
 }
 
-# detach VOLUME GENERATION WWID PATHS
-verb_detach() {
-    need is_uuid "$1"
-    need is_number "$2"
-    [ "$3" = - ] || need is_word "$3"
-    need is_list "$4"
-    need_tools
-    check_generation "$1" "$2"
-    want_wwid=$3 paths=$4
-    not_in_use
-    flush
-    for path in $(each "$paths"); do
-        lun_off "$path" || refuse path \
-            "text=$(text "$path does not go away: ${z_out:-}")"
-    done
-    for path in $(each "$paths"); do
-        host_off "${path%%:*}" || refuse path \
-            "text=$(text "FCP device ${path%%:*} does not go offline: $z_out")"
-    done
-    answer "ok"
-}
-
-# Nothing is flushed or removed before it is known to be this volume's disk
-not_in_use() {
-    disks='' map='' map_dm=
-    for path in $(each "$paths"); do
-        disk=$(path_disk "$path") || continue
-        found=$(disk_wwid "$disk")
-        [ "$want_wwid" = - ] || [ "$found" = "$want_wwid" ] ||
-            refuse mismatch \
-                "text=$(text "$path is WWID $found, not $want_wwid")"
-        disks="$disks $disk"
-        holder=
-        if map=$(disk_map "$disk"); then
-            holder=$(map_device "$disk")
-            user=$(map_user "$map" "$holder") &&
-                refuse inuse "user=$(text "$user") text=$(text "map $map")"
-        fi
-        user=$(disk_user "$disk" "$holder") &&
-            refuse inuse "user=$(text "$user") text=$(text "disk $disk")"
-    done
-}
-
-map_device() { # dm-N of the map on a disk
-    for h in "$ROOT/sys/block/$1/holders"/dm-*; do
-        printf '%s' "${h##*/}"
-        return
-    done
-}
-
-map_user() { # map_user NAME dm-N
-    awk -v a="/dev/mapper/$1" -v b="/dev/$2" \
-        '$1 == a || $1 == b {print "mount:" $2; exit}' \
-        "$ROOT/proc/mounts" 2>/dev/null | grep . && return 0
-    # partitions of the map are maps on it, and go with it when nobody
-    # uses them
-    parts=
-    for h in "$ROOT/sys/block/$2/holders"/dm-*; do
-        read -r a 2>/dev/null <"$h/dm/uuid" || continue
-        case $a in part*-mpath-*) ;; *) continue ;; esac
-        read -r a <"$h/dm/name" || continue
-        ( map_user "$a" "${h##*/}" ) && return 0
-        parts="$parts ${h##*/}"
-    done
-    disk_user "$2" "$parts"
-}
-
-flush() {
-    flushed=
-    for disk in $disks; do
-        if map=$(disk_map "$disk"); then
-            blockdev --flushbufs "$ROOT/dev/mapper/$map" >/dev/null 2>&1 &&
-                flushed=yes
-            multipath -f "$map" >/dev/null 2>&1
-            until_true 10 no_map "$disk" ||
-                refuse inuse \
-                    "user=map text=$(text "map $map does not go away")"
-        fi
-    done
-    for disk in $disks; do
-        # with its map flushed, a path that is dead holds nothing
-        blockdev --flushbufs "$ROOT/dev/$disk" || [ -n "$flushed" ] ||
-            refuse path "text=$(text "$disk cannot be flushed")"
-    done
-}
-
-no_map() { ! disk_map "$1" >/dev/null; }
-
-# hello: what this guest is and lacks
+# hello: what this guest is, what was chosen for it, and what it lacks
 verb_hello() {
-    answer "ok user=$(id -un 2>/dev/null || id -u) missing=$(tools chzdev \
-        lszdev cio_ignore blockdev udevadm flock awk sync)"
+    choose_persist
+    scan=none
+    [ ! -e "$ROOT/sys/module/zfcp/parameters/allow_lun_scan" ] ||
+        { scan_file=$ROOT/sys/module/zfcp/parameters/allow_lun_scan &&
+            scan_is_off && scan=off || scan=on; }
+    multipath_runs && maps=yes || maps=no
+    answer "ok user=$(id -un 2>/dev/null || id -u) missing=$(lacking) \
+persist=$kind os=$(os_name) kernel=$(text "$(uname -r)") scan=$scan \
+multipath=$maps"
+}
+
+os_name() {
+    (
+        ID='' VERSION_ID=''
+        # shellcheck disable=SC1091
+        . "$ROOT/etc/os-release" 2>/dev/null
+        text "${ID:-unknown}-${VERSION_ID:-unknown}"
+    )
 }
 
 main() {

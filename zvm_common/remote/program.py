@@ -108,5 +108,7 @@ def zhcp():
 
 @functools.cache
 def guest():
-    """The guest program: paths on and off."""
-    return _read('guest', 'common', 'guest')
+    """The guest program: paths on and off, kept as the guest keeps them."""
+    return _read('guest', 'common', 'persist', 'persist_chzdev',
+                 'persist_zfcpconf', 'persist_udevrules', 'link', 'guest_use',
+                 'guest_detach', 'guest')

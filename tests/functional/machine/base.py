@@ -33,6 +33,7 @@ class NodeTest(testtools.TestCase):
 
     # Bytes of the first disk; the second is twice as large, and so on.
     SIZE = GIB
+    LUNS = tuple(lun(i) for i in range(4))
     DISKS = (None, None, ('c05076ffe5000000',), ('c05076ffe6000001',))
 
     def setUp(self):
@@ -41,7 +42,7 @@ class NodeTest(testtools.TestCase):
         self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
         self.disks = [
             model.Disk.create(os.path.join(self.folder, 'luns'), WWPNS,
-                              lun(i), (1 + i) * self.SIZE, masked)
+                              self.LUNS[i], (1 + i) * self.SIZE, masked)
             for i, masked in enumerate(self.DISKS)]
         devices = [model.FcpDevice('3B%02X' % i, '50', '20076d8500005181',
                                    'c05076ffe50000%02x' % i)

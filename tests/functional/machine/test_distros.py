@@ -3,6 +3,7 @@
 from tests.functional.machine import base
 
 W1, W2 = base.WWPNS
+FC_NAME = 'ccw-0.0.3b00-fc-0x%s-lun-0x%s' % (W1, base.lun(0))
 NAME = 'ccw-0.0.3b00-zfcp-0x%s:0x%s' % (W1, base.lun(0))
 ADD = 'echo 0x%s > sys/bus/ccw/drivers/zfcp/0.0.3b00/0x%s/unit_add\n' % (
     base.lun(0), W1)
@@ -23,14 +24,14 @@ class RedHat(base.NodeTest):
         self.assertEqual([], self.by_path(self.node))
         self.sh(self.node, 'echo add > sys/bus/ccw/devices/0.0.3b00/uevent\n'
                            'udevadm settle')
-        self.assertEqual([NAME], self.by_path(self.node))
+        self.assertEqual([FC_NAME, NAME], self.by_path(self.node))
         self.sh(self.node, 'echo add > sys/bus/ccw/devices/0.0.3b00/uevent\n'
                            'udevadm settle')
-        self.assertEqual([NAME], self.by_path(self.node))
+        self.assertEqual([FC_NAME, NAME], self.by_path(self.node))
 
     def test_so_does_the_script(self):
         self.sh(self.node, self.LINE + 'sbin/zfcpconf.sh')
-        self.assertEqual([NAME], self.by_path(self.node))
+        self.assertEqual([FC_NAME, NAME], self.by_path(self.node))
 
     def test_an_event_of_another_kind_does_nothing(self):
         self.sh(self.node, self.LINE + 'echo change > '
@@ -43,7 +44,7 @@ class RedHat(base.NodeTest):
             echo "nonsense" >> etc/zfcp.conf
             echo "0.0.3B00 0x01 0x%s 0x00 0x%s" >> etc/zfcp.conf
             zfcpconf.sh''' % (W1, base.lun(1), W2, base.lun(0)))
-        self.assertEqual(['ccw-0.0.3b00-zfcp-0x%s:0x%s' % (W2, base.lun(0))],
+        self.assertEqual([name.replace(W1, W2) for name in (FC_NAME, NAME)],
                          self.by_path(self.node))
         node = self.guest('LNX00002', '3B01', distro='rhel9')
         self.sh(node, 'echo 0.0.3b01 > etc/zfcp.conf; zfcpconf.sh')
@@ -229,3 +230,50 @@ class Kernels(base.NodeTest):
                 'sbin/cio_ignore bin/lsblk usr/bin/udevadm sbin/udevadm; do '
                 '[ -x $t ] || echo $t; done')
         self.assertEqual('', self.sh(node, 'ls usr/sbin | grep chzdev || :'))
+
+    def test_names_for_the_volume_by_rules_go_to_the_map_first(self):
+        node = self.guest('LNX00001', '3B00', lun_scan=False)
+        wwid = self.disks[0].wwid
+        self.sh(node, """
+            cat >etc/udev/rules.d/70-names.rules <<'END'
+# ATTRS{wwid}=="naa.x", SYMLINK+="never"
+SUBSYSTEM=="block", KERNEL=="sd*", ATTRS{wwid}=="naa.%s", SYMLINK+="disk/my"
+SUBSYSTEM=="block", ENV{DM_UUID}=="mpath-3%s", SYMLINK+="disk/my disk/map"
+SUBSYSTEM=="block", ATTRS{colour}=="blue", SYMLINK+="disk/blue"
+SUBSYSTEM=="block", KERNEL=="sd*", GOTO="end", SYMLINK+="disk/goto"
+END
+            chccwdev -e 0.0.3b00 >/dev/null
+""" % (wwid, wwid) + ADD)
+        self.assertEqual('../../dev/sda\n', self.sh(
+            node, 'udevadm settle; readlink dev/disk/my'))
+        self.sh(node, ADD.replace(W1, W2) + 'udevadm settle')
+        self.assertEqual(2 * '../../dev/dm-0\n', self.sh(
+            node, 'readlink dev/disk/my; readlink dev/disk/map; '
+            '[ ! -e dev/disk/blue ]; [ ! -e dev/disk/goto ]'))
+        self.sh(node, 'rm etc/udev/rules.d/70-*; udevadm control --reload\n'
+                'udevadm trigger; udevadm settle; [ ! -L dev/disk/my ]')
+
+    def test_ports_may_come_late(self):
+        node = self.guest('LNX00001', '3B00', lun_scan=False, port_delay=0.3)
+        out = self.sh(node, """
+            chccwdev -e 0.0.3b00 >/dev/null
+            ls -d sys/bus/ccw/devices/0.0.3b00/0x* 2>/dev/null | wc -l
+            until [ -e sys/bus/ccw/devices/0.0.3b00/0x%s ]; do
+                sleep 0.05
+            done""" % W1)
+        self.assertEqual('0\n', out)
+
+    def test_a_queueing_map_without_paths_is_not_removed(self):
+        node = self.guest('LNX00001', '3B00', lun_scan=False)
+        self.sh(node, 'chccwdev -e 0.0.3b00 >/dev/null\n' + ADD
+                + ADD.replace(W1, W2) + """
+            udevadm settle; mkfs.xfs -f dev/dm-0; mount dev/dm-0 mnt
+            for d in sys/bus/scsi/devices/*; do echo 1 >$d/delete; done
+            udevadm settle; umount mnt; [ -e dev/dm-0 ]
+            ! multipath -f 3%(w)s 2>/dev/null
+            multipathd disablequeueing map 3%(w)s >/dev/null
+            multipathd restorequeueing map 3%(w)s >/dev/null
+            ! multipath -f 3%(w)s 2>/dev/null
+            dmsetup message 3%(w)s 0 fail_if_no_path
+            multipath -f 3%(w)s; [ ! -e dev/dm-0 ]"""
+                % {'w': self.disks[0].wwid})

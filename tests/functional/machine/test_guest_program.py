@@ -79,22 +79,6 @@ class GuestProgram(base.NodeTest):
         self.attach(ONE)
         self.in_use(ONE, 'holder:dm-')
 
-    def test_without_chzdev_it_says_so(self):
-        for distro in ('rhel7', 'sles12'):
-            self.node = self.guest(distro.upper(), '3B01', distro=distro)
-            self.assertIn('no tool missing=chzdev;lszdev;', self.call(
-                'attach', '-', 0, ONE.replace('3B00', '3B01')))
-            self.lpar.delete(distro.upper())
-
-    def test_it_works_on_each_distribution_with_chzdev(self):
-        for distro in ('rhel8', 'rhel10', 'rhcos4', 'sles15', 'sles16',
-                       'ubuntu16', 'ubuntu26'):
-            self.node = self.guest(distro.upper(), '3B01', distro=distro)
-            path = ONE.replace('3B00', '3B01')
-            self.attach(path)
-            self.assertIn(' ok .', self.detach(path))
-            self.lpar.delete(distro.upper())
-
     def test_it_comes_as_a_file_over_iucv_and_answers_there(self):
         zhcp = self.guest('ZHCP1')
         self.lpar.guests['ZHCP1'].directory += 'IUCV ANY\n'
@@ -112,6 +96,7 @@ class GuestProgram(base.NodeTest):
             cat tmp/answer
             ''' % (self.volume, self.disks[0].wwid, base.GIB,
                    TWO.replace(';', ',')))
-        self.assertIn('zvmv1 op ok user=root missing= .', out)
+        self.assertIn('zvmv1 op ok user=root missing= persist=chzdev '
+                      'os=rhel-9.4 ', out)
         self.assertIn('zvmv1 op ok device=/dev/disk/by-id/dm-uuid-mpath-3'
                       + self.disks[0].wwid, out)

@@ -299,7 +299,8 @@ class Persistence(base.NodeTest):
                 % (W1, base.lun(0)))
         self.lpar.guests['LNX00001'].reset()
         self.assertEqual(
-            ['ccw-0.0.3b00-zfcp-0x%s:0x%s' % (W1, base.lun(0))],
+            ['ccw-0.0.3b00-fc-0x%s-lun-0x%s' % (W1, base.lun(0)),
+             'ccw-0.0.3b00-zfcp-0x%s:0x%s' % (W1, base.lun(0))],
             self.by_path(node))
 
 
@@ -316,7 +317,8 @@ class Links(base.NodeTest):
         self.assertEqual(['0', 'late', '12'], out.split())
 
     def test_each_distribution_has_its_names(self):
-        for distro, count in (('rhel7', 6), ('ubuntu22', 6), ('sles15', 12)):
+        for distro, count in (('rhel7', 12), ('sles12', 6), ('ubuntu22', 6),
+                              ('sles15', 12)):
             node = self.guest(distro.upper(), '3B00', distro=distro)
             self.sh(node, 'chccwdev -e 0.0.3b00 > /dev/null')
             self.assertEqual(count, len(self.by_path(node)), distro)

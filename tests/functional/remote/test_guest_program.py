@@ -135,7 +135,8 @@ exec %s "$@"
             result = run(command, **options)
             if ' ok device' in result.stdout:
                 # the answer is lost, and then the disks answer otherwise
-                run('rm "$ZVM_ROOT"/sys/bus/scsi/devices/*/wwid')
+                run('for d in "$ZVM_ROOT"/sys/bus/scsi/devices/*; do '
+                    'rm "$d/wwid"; echo t10.other >"$d/wwid"; done')
                 raise exceptions.OutcomeUnknown('lost')
             return result
         remote.node.run = lossy
@@ -165,7 +166,7 @@ exec %s "$@"
         error = self.assertRaises(
             exceptions.ToolMissing, guestdisk.GuestDisk(node).attach,
             self.used.volume_id, self.used.generation, self.paths, None, None)
-        self.assertIn('chzdev', str(error))
+        self.assertIn('udevadm', str(error))
 
 
 class BashTest(GuestProgramTest):
@@ -243,3 +244,33 @@ class MaskedTest(base.Base):
         self.assertEqual(left, self.scsi())
         self.assertTrue(os.path.lexists(
             str(self.folder()) + disk.device_path))
+
+
+class ToldTest(base.Base):
+    """What Python callers get."""
+
+    def setUp(self):
+        super().setUp()
+        self.guest = guestdisk.GuestDisk(self.node())
+
+    def test_a_guest_tells_what_was_chosen_for_it(self):
+        self.assertEqual(guestdisk.GuestFacts(
+            os='rhel-9.4', kernel='5.14.0-427.13.1.el9_4.s390x', user='root',
+            persist='chzdev', scan='on', multipath=True, missing=()),
+            self.guest.hello())
+
+    def test_the_link_by_volume_id_and_what_force_did(self):
+        used, paths = self.use(self.trusted(), base.new())
+        what = used.volume_id, used.generation, paths, used.wwid
+        disk = self.guest.attach(*what, used.size)
+        self.assertEqual('/dev/disk/by-id/zvm-volume-%s' % used.volume_id,
+                         disk.link)
+        (self.folder() / 'proc/mounts').open('a').write(
+            '%s /data ext4 rw 0 0\n' % disk.link)
+        error = self.assertRaises(exceptions.DeviceBusy, self.guest.detach,
+                                  *what)
+        self.assertIn('/data', str(error))
+        self.assertIn('used by mount:/data',
+                      self.guest.detach(*what, force=True))
+        self.assertEqual([], self.scsi())
+        self.assertEqual('', self.guest.detach(*what))

@@ -132,6 +132,73 @@ class LateNamesTest(LessonTest):
             self.assertFalse(place.is_symlink(), (distro, disk))
 
 
+class GuestToolsTest(LessonTest):
+    """What guests' tools and kernels did to systems before this one."""
+
+    KINDS = {'rhel7.9': ('guest1', 'LNX00001'),
+             'sles12': ('guest2', 'LNX00002'),
+             'ubuntu22.04': ('guest3', 'LNX00003')}
+
+    def change(self, host):
+        host['guests'] = {
+            name: {'userid': userid, 'linux': {
+                'distro': distro, 'port_delay': 0.5}}
+            for distro, (name, userid) in self.KINDS.items()}
+
+    def attached(self):
+        """Each guest in turn: its names, LUN, paths, disk."""
+        for name, userid in self.KINDS.values():
+            self.instance = base.new()
+            used, paths = self.use(self.trusted(), self.instance, userid,
+                                   name)
+            yield name, userid, used, paths, self.attach(used, paths, name)
+
+    def in_guest(self, name, command):
+        result = self.node(name).run('cd "$ZVM_ROOT"; ' + command)
+        self.assertTrue(result.ok, result)
+        return result.stdout
+
+    def test_lszfcp_is_empty_at_first(self):
+        # the device is online, and its link comes up half a second later
+        for name, userid, used, paths, disk in self.attached():
+            self.assertEqual(4, len(disk.paths_up), name)
+            self.check_data(used, disk, name)
+            self.assertEqual(
+                4, len(self.in_guest(name, 'lszfcp -D').splitlines()))
+
+    def test_a_detach_while_mounted_changes_nothing(self):
+        for name, userid, used, paths, disk in self.attached():
+            self.in_guest(name, 'mkfs.xfs -f .%s; mount .%s mnt' % (
+                disk.device_path, disk.device_path))
+            error = self.assertRaises(exceptions.DeviceBusy, self.detach,
+                                      used, paths, name)
+            self.assertIn('mount:/mnt', str(error))
+            self.assertEqual(4, len(self.scsi(userid)), name)
+            self.check_data(used, disk, name)
+            self.in_guest(name, 'umount mnt')
+            self.detach(used, paths, name)
+
+    def test_a_detached_lun_stays_away_though_lun_scan_is_on(self):
+        for name, userid, used, paths, disk in self.attached():
+            # another volume keeps the devices online
+            kept, others = self.use(self.trusted(), self.instance, userid,
+                                    name)
+            self.attach(kept, others, name)
+            self.in_guest(
+                name, 'echo Y >sys/module/zfcp/parameters/allow_lun_scan')
+            self.detach(used, paths, name)
+            self.in_guest(name, 'for d in sys/class/scsi_host/*; do '
+                          'echo "- - -" >$d/scan; done; udevadm settle')
+            self.assertEqual(4, len(self.scsi(userid)), name)
+            for state in ('off', 'on'):
+                self.session.put('/xcatws/nodes/%s/power' % name, [state])
+            self.in_guest(name, 'until [ "$(ls sys/bus/scsi/devices | wc -l)"'
+                          ' -ge 4 ]; do sleep 0.1; done; udevadm settle')
+            self.assertEqual(4, len(self.scsi(userid)), name)
+            self.assertNotIn(disk.link.rpartition('/')[2], self.in_guest(
+                name, 'ls dev/disk/by-id'))
+
+
 class LunNumberTest(LessonTest):
     """LUNs that need more than 16 bits, and one of another form."""
 

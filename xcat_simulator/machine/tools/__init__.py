@@ -53,6 +53,7 @@ HANDLERS = {
     'mount': mounts.mount,
     'multipath': multipath.multipath,
     'multipathd': multipath.multipathd,
+    'scsi_id': udevadm.scsi_id,
     'sg_persist': sg_persist.sg_persist,
     'smcli': zvm.smcli,
     'swapoff': mounts.swapoff,
@@ -74,7 +75,7 @@ ROOT_ONLY = frozenset((
     *lvm.COMMANDS, 'blkdiscard', 'blockdev', 'chccwdev', 'chzdev',
     'cio_ignore', 'creatediskimage', 'dmsetup', 'lvmconfig', 'mkfs',
     'mkfs.ext4', 'mkfs.xfs', 'mkswap', 'multipath', 'multipathd',
-    'sg_persist', 'smcli',
+    'scsi_id', 'sg_persist', 'smcli',
     'swapoff', 'swapon', 'umount', 'unpackdiskimage', 'vmcp', 'wipefs',
     'zfcp_cio_free', 'zfcp_disk_configure', 'zfcp_host_configure',
     'zfcpconf.sh'))

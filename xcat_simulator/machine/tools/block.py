@@ -2,6 +2,7 @@
 """blockdev, blkdiscard and lsblk."""
 import ctypes
 import os
+import time
 
 from xcat_simulator.machine import blocks
 from xcat_simulator.machine import mounts
@@ -36,12 +37,27 @@ def blockdev(node, request):
     if not asked or not names:
         raise usage.Usage('usage: blockdev COMMAND DEVICE')
     out = ''
+    if '--flushbufs' in asked:
+        _wait_for_paths(node, request.folder, names)
     with node.lock:
         for name in names:
             size, path = find(node, request, name)
             for query in asked:
                 out += _answer(query, size, path)
     return 0, out, ''
+
+
+def _wait_for_paths(node, folder, names):
+    """A map without paths that queues keeps who flushes it."""
+    while True:
+        with node.lock:
+            found = [blocks.find(node, folder, name) for name in names]
+            if not node.running or not any(
+                    block and block.kind == 'mpath'
+                    and block.device.queueing and not block.device.paths
+                    for block in found):
+                return
+        time.sleep(0.05)
 
 
 def _answer(query, size, path):

@@ -347,22 +347,37 @@ COMMANDS = tuple(_COMMANDS)
 
 
 def dmsetup(node, request):
-    """ls, remove NAME, info -c -o name: maps and volumes."""
+    """ls, info -c -o name, remove [--force --deferred] NAME, message NAME 0
+    fail_if_no_path|queue_if_no_path: maps and volumes.
+    """
     words = [word for word in request.arguments if not word.startswith('-')]
     with node.lock:
         found = [block for block in blocks.every(node) if block.kind != 'disk']
         if words[:1] in (['ls'], ['info']):
             return 0, ''.join('%s\t(%s)\n' % (block.name, block.number)
                               for block in found) or 'No devices found\n', ''
-        if words[:1] != ['remove'] or len(words) < 2:
+        if words[:1] not in (['remove'], ['message']) or len(words) < 2:
             raise usage.Usage('usage: dmsetup ls | remove NAME')
         for block in found:
             if words[1].rpartition('/')[2] in (block.name, block.kernel):
-                return _remove(node, block)
+                return (_remove(node, block, '--force' in request.arguments)
+                        if words[0] == 'remove' else _message(block, words))
     return 1, '', 'Device %s not found\nCommand failed.\n' % words[1]
 
 
-def _remove(node, block):
+def _message(block, words):
+    if block.kind != 'mpath' or words[2:] not in (
+            ['0', 'fail_if_no_path'], ['0', 'queue_if_no_path']):
+        return 1, '', 'device-mapper: message ioctl on %s  failed: Invalid ' \
+            'argument\nCommand failed.\n' % block.name
+    block.device.queueing = words[3] == 'queue_if_no_path'
+    return 0, '', ''
+
+
+def _remove(node, block, force):
+    """force: errors for who uses it, who has it until they let go."""
+    if force and block.kind == 'mpath':
+        block.device.queueing = False
     try:
         if block.kind == 'lvm':
             node.volumes.deactivate(block.device)

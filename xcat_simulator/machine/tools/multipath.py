@@ -81,7 +81,9 @@ def _size(size):
 
 
 def multipathd(node, request):
-    """show maps|paths|config, add path, del|resize map NAME, reconfigure."""
+    """show maps|paths|config, add path, reconfigure, and of a map: del,
+    resize, disablequeueing, restorequeueing map NAME.
+    """
     words = [word for word in request.arguments
              if not word.startswith('-')]
     words = ' '.join(words).split()
@@ -97,9 +99,20 @@ def multipathd(node, request):
             return code, ('fail\n' if code else 'ok\n'), err
         if words[:2] == ['resize', 'map']:
             return _resize(node, words[2:])
+        if words[:2] in (['disablequeueing', 'map'],
+                         ['restorequeueing', 'map']):
+            return _queueing(node, words[2:], words[0][0] == 'r')
         if words[:1] in (['add'], ['reconfigure'], ['reload']):
             node.multipath.reload()
         return 0, 'ok\n', ''
+
+
+def _queueing(node, names, wanted):
+    found = node.multipath.find(names[0]) if names else None
+    if found is None:
+        return 1, 'fail\n', ''
+    found.queueing = wanted
+    return 0, 'ok\n', ''
 
 
 def _resize(node, names):

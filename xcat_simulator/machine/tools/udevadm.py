@@ -2,6 +2,7 @@
 """udevadm: settle [-t SECONDS], trigger, control, info --query=..."""
 import os
 
+from xcat_simulator.machine import blocks
 from xcat_simulator.machine.tools import usage
 
 
@@ -14,6 +15,7 @@ def udevadm(node, request):
     if verb == 'trigger':
         with node.lock:
             node.multipath.reload()
+            node.udev.again()
         return 0, '', ''
     if verb == 'control':
         return 0, '', ''
@@ -22,6 +24,22 @@ def udevadm(node, request):
     if '--version' in arguments:
         return 0, '252\n', ''
     raise usage.Usage('unknown command: %s' % verb)
+
+
+def scsi_id(node, request):
+    """--whitelisted --page=0x83 --device=NAME: 3 and the NAA of the disk."""
+    chosen, words = usage.options(
+        request.arguments, 'gp:d:ux', ['whitelisted', 'page=', 'device=',
+                                       'replace-whitespace', 'export'])
+    given = dict(chosen)
+    name = given.get('--device') or given.get('-d') or ''.join(words[:1])
+    if not {'-g', '--whitelisted'} & set(given):
+        return 1, '', ''
+    with node.lock:
+        block = blocks.find(node, request.folder, name)
+        if block is None or not hasattr(block.device, 'disk'):
+            return 1, '', 'scsi_id: unable to access %r\n' % name
+        return 0, '3%s\n' % block.device.disk.wwid, ''
 
 
 def _settle(node, arguments):
