@@ -17,6 +17,8 @@ from zvm_common import model
 
 #: What of a copy may be read back.
 COPY_VERIFY = ('all', 'sampled')
+#: What becomes of an attach to a guest that runs and does not answer.
+UNREACHABLE = ('refuse', 'pending')
 
 common_opts = [
     cfg.StrOpt(
@@ -180,6 +182,17 @@ FCP devices for each guest, each on a channel path (CHPID) of its own.
 The number of paths to a disk is this times the number of WWPNs on its pool
 line.
 """),
+    cfg.StrOpt(
+        'zvm_attach_unreachable', default='refuse', choices=UNREACHABLE,
+        help="""
+What becomes of an attach to a guest that runs and does not answer.
+
+With refuse it fails, and the volume is available again. With pending the
+volume is in use at once; the guest gets its paths as soon as it answers: after
+a start, a reboot, an unpause, or at the next sweep (zvm_sweep_interval). A
+guest that is off is not meant: volumes are attached to it always, and it finds
+them when it is started.
+"""),
 ]
 
 _OPTS = {opt.dest: opt for opt in common_opts + cinder_opts + nova_opts}
@@ -211,6 +224,7 @@ class Settings:
     copy_verify: str = 'all'
     cloud: str = ''
     sweep_interval: int = 600
+    attach_unreachable: str = 'refuse'
 
     def of_cloud(self, name):
         """A service's name, unique among all clouds: ``name@cloud``."""
@@ -246,7 +260,8 @@ def settings(section):
         job_timeout=read.plain('zvm_job_timeout'),
         copy_verify=read.plain('zvm_copy_verify'),
         cloud=read.optional('zvm_cloud', _cloud) or '',
-        sweep_interval=read.plain('zvm_sweep_interval'))
+        sweep_interval=read.plain('zvm_sweep_interval'),
+        attach_unreachable=read.plain('zvm_attach_unreachable'))
     _no_overlap(result)
     return result
 

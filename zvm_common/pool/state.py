@@ -28,8 +28,11 @@ class LunState:
     and compared (bytes, whole GiB of them until the end), ``beat`` the seconds
     since it last said so. ``scope`` says whose record it is, ``phase`` what is
     not finished: ``create`` until Cinder's record is known to have the volume,
-    ``dedicate`` and ``detach``, ``switch`` while it takes the place of another
+    ``dedicate`` and ``detach``, ``pending``, ``connect`` and ``leaving`` while
+    it waits for its guest to run (not configured in it yet, perhaps so, or not
+    wanted there any more), ``switch`` while it takes the place of another
     LUN, ``unknown`` while it is set aside as Cinder does not know it.
+    ``guest_off`` is true in the answer to an attach to a guest that is off.
     ``role`` is ``current``, ``snapshot``, or of a volume that moves
     (``moves``) from one LUN to another ``target`` and ``old``; those have an
     id of their own as ``volume_id``. ``source`` is the volume that it is being
@@ -66,6 +69,7 @@ class LunState:
     scope: str = ''
     phase: str = ''
     why: str | None = None
+    guest_off: bool = False
 
     @property
     def size(self):
@@ -169,7 +173,8 @@ def _lun_state(fields):
                       in (get('readers') or '').split(';') if v),
         scope=get('scope') or '',
         phase=get('phase') or '',
-        why=(get('why') or '').replace('~', ' ') or None)
+        why=(get('why') or '').replace('~', ' ').strip() or None,
+        guest_off=get('off') == 'yes')
 
 
 def _maybe(kind, text):

@@ -7,7 +7,7 @@ LUN_KEYS="volume role state op gen before guest node instance attachment host \
 fcp wwid bytes clean scope pool wwpns lun jobfcp phase was last freed why \
 lease boot source sgen moves mgen verify limit zero"
 FCP_KEYS="device state guest node instance volumes byus chpid wwpn npiv lease \
-boot scope why"
+boot scope why stale"
 LUNS=$BASE/luns
 FCPS=$BASE/fcp
 JOBS=$BASE/jobs

@@ -102,11 +102,11 @@ def _read(name, *parts):
 def zhcp():
     """The zHCP program: ledger, pool files, FCP devices, jobs."""
     return _read('zHCP', 'common', 'ledger', 'pool', 'restore', 'claim',
-                 'takers', 'job', 'wipe', 'copy', 'fcp', 'attach', 'sweep',
-                 'zhcp')
+                 'takers', 'job', 'wipe', 'copy', 'fcp', 'attach', 'pending',
+                 'sweep', 'zhcp')
 
 
 @functools.cache
 def guest():
     """The guest program: paths on and off."""
-    return _read('guest', 'common', 'guest')
+    return _read('guest', 'common', 'forget', 'guest')

@@ -44,7 +44,7 @@ main() {
         hello | claim | copy | switch | cancel | look | view | release \
             | wait | hold | drop | devices | attach | detach | sweep \
             | confirm | abandon | aside | readmit | rebuild | adopt | used \
-            | reap) ;;
+            | reap | pend | waiting | stale | unstale) ;;
         *) refuse usage "text=$(text "no verb $VERB")" ;;
     esac
     # without flock nothing is safe, and nothing is tried
