@@ -66,12 +66,14 @@ class Waiting:
     ``connect`` or ``leaving``. ``stale`` are numbers of FCP devices that the
     guest lost while it was off: its Linux has the paths configured that
     ``past`` names, as VOLUME:GENERATION, and is not given the devices again
-    before it has forgotten them.
+    before it has forgotten them. ``guest_off`` is what CP says when there is
+    anything; nothing is proven by it.
     """
 
     luns: tuple = ()
     stale: tuple = ()
     past: tuple = ()
+    guest_off: bool = False
 
     def __bool__(self):
         return bool(self.luns or self.stale)
@@ -219,14 +221,16 @@ class Devices:
         """
         return self._leave(volume_id, generation, instance_uuid, 'off', ())
 
-    def waiting(self, instance_uuid):
+    def waiting(self, instance_uuid, userid):
         """What waits for a guest to run: :class:`Waiting`."""
-        answer = self._zhcp.call('waiting', model.Uuid(instance_uuid))
+        answer = self._zhcp.call('waiting', model.Uuid(instance_uuid),
+                                 model.Userid(userid))
         return Waiting(
             tuple(state.lun_state(row) for row in answer.rows),
             tuple(model.DeviceNumber(number)
                   for number in _words(answer.fields.get('stale'))),
-            tuple(_words(answer.fields.get('past'))))
+            tuple(_words(answer.fields.get('past'))),
+            answer.fields.get('off') == 'yes')
 
     def pend(self, volume_id, generation, instance_uuid, phase, why=''):
         """Say how far an attach is.

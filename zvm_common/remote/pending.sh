@@ -225,10 +225,11 @@ verb_pend() {
     look_row
 }
 
-# waiting INSTANCE: its volumes that wait, the devices that are stale for it,
-# and what these are stale by
+# waiting INSTANCE USERID: its volumes that wait, the devices that are stale
+# for it, what these are stale by, and whether CP says that it is off
 verb_waiting() {
     need is_uuid "$1"
+    need is_word "$2"
     count=0
     # shellcheck disable=SC2013 # names of records hold no blanks
     for f in $(grep -l -F -x "instance=$1" "$LUNS"/*-* 2>/dev/null); do
@@ -247,7 +248,9 @@ verb_waiting() {
             esac
         done
     done
-    answer "ok rows=$count stale=$stale past=$past"
+    off=
+    [ "$count$stale" = 0 ] || ! guest_is_off "$2" || off=yes
+    answer "ok rows=$count stale=$stale past=$past off=$off"
 }
 
 # stale: the instances for which a device is stale

@@ -19,25 +19,18 @@ class Base(test_cut_off.CutBase):
         # between two questions to CP
         self.node.tool('sleep', local.IDLE)
 
-    def off(self, userid=GUEST):
-        """Log off: CP gives its devices back, the directory keeps them."""
-        os.unlink(os.path.join(self.node.root, 'on', userid))
-        for device in self.node.devices:
-            if self.node.read('cp/' + device).strip() == userid:
-                self.node.write('cp/' + device, '')
+    def off(self):
+        self.node.guest_off(GUEST)
 
-    def on(self, userid=GUEST):
-        self.node.write('on/' + userid, '')
-        for line in self.directory(userid).splitlines():
-            if line.startswith('DEDICATE'):
-                self.node.write('cp/' + line.split()[1], userid + '\n')
+    def on(self):
+        self.node.guest_back(GUEST)
 
-    def log_on_when(self, condition, userid=GUEST):
+    def log_on_when(self, condition):
         """The guest logs on at a call of smcli or vmcp."""
         self.node.cut_when(condition)
         with open(os.path.join(self.node.root, 'when'), 'a') as when:
             when.write(' && { : >"$ZVM_ROOT/on/%s"; rm "$ZVM_ROOT/when"; '
-                       'false; }\n' % userid)
+                       'false; }\n' % GUEST)
 
     def use(self, lun=None, **changes):
         """Attached to the guest, on or off."""
@@ -61,7 +54,7 @@ class Base(test_cut_off.CutBase):
                 self.devices.hold(instance or self.instance, GUEST)]
 
     def waiting(self):
-        return self.devices.waiting(self.instance)
+        return self.devices.waiting(self.instance, GUEST)
 
 
 class AttachTest(Base):
