@@ -108,7 +108,7 @@ class AttachTest(Case):
         found = self.lpar.look(volume)
         self.assertEqual('used', found.state)
         self.assertEqual('pending', found.phase)
-        self.assertIn('no disk', found.why)
+        self.assertIn('No SCSI device', found.why)
         self._detach(server, volume)
         self.assertEqual('ours', self.lpar.look(volume).state)
 
@@ -218,12 +218,12 @@ class DetachTest(Case):
 
     def test_a_server_that_uses_the_disk_again_keeps_it(self):
         first = self.volumes[0]
+        name = self._device_path(self.server, first).partition('mpath-')[2]
         self.stop(self.server)
         self._detach(self.server, first)
         self.driver._hypervisor.guest_start(self.node(self.server))
-        lun = self.lpar.look(first)
-        self.lpar.run(self.node(self.server), 'echo "/dev/mapper/3%s /mnt '
-                      'ext4 rw 0 0" >>"$ZVM_ROOT/proc/mounts"' % lun.wwid)
+        self.lpar.run(self.node(self.server), 'echo "/dev/mapper/%s /mnt '
+                      'ext4 rw 0 0" >>"$ZVM_ROOT/proc/mounts"' % name)
         self.sweep()
         self.assertEqual(('used', 'leaving'), self.phase(first))
         self.driver._hypervisor.guest_softstop(self.node(self.server))
