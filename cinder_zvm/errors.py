@@ -14,15 +14,15 @@ from zvm_common import exceptions
 
 
 #: What ends a detach that waits for its guest.
-LET_LEAVE = ('Start or reboot that server, or see that the management node can '
-             'log in to it, or delete it; attaching the volume to it again is '
-             'possible too.')
+LET_LEAVE = ('Start or reboot that server, or see that the management node '
+             'can log in to it, or delete it; attaching the volume to it '
+             'again is possible too.')
 
 
 def leaving(lun):
     """Why a volume that Cinder calls available is not."""
-    return ('%s was detached from instance %s (guest %s) on host %s, which was '
-            'off or did not answer, and has not let go of it yet'
+    return ('%s was detached from instance %s (guest %s) on host %s, which '
+            'was off or did not answer, and has not let go of it yet'
             % (place(lun), lun.instance, lun.userid or lun.node, lun.host))
 
 

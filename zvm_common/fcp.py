@@ -42,9 +42,10 @@ class AttachRequest:
 
     ``generation`` is the volume's as Cinder told it, ``node`` and ``userid``
     name the guest, ``devices`` are of those held for the instance, or empty
-    for all of them. A guest that is ``off`` is refused unless that is true;
-    then it gets the devices in its directory entry. The LunState of an attachment made by this very request
-    bears its ``operation_id``, that of a repeated one the first one's.
+    for all of them. With ``off`` a guest that is off is not refused, and gets
+    the devices in its directory entry. The LunState of an attachment made by
+    this very request bears its ``operation_id``, that of a repeated one the
+    first one's.
     """
 
     volume_id: str

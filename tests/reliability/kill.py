@@ -102,7 +102,8 @@ def name(request):
 
 def reads(asked):
     """Whether a request of this name changes nothing."""
-    return asked.startswith('GET ') or asked.endswith('/dsh look')
+    return asked.startswith('GET ') or asked.endswith(
+        ('/dsh look', '/dsh waiting', '/dsh stale'))
 
 
 def _verb(body):

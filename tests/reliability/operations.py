@@ -54,6 +54,8 @@ def server(cloud, count):
     known = cloud.records()
     if known['servers']:
         made = known['servers'][0]['uuid']
+        if known['servers'][0]['state'] == 'stopped':
+            cloud.start(made)
         attached = [mapping['volume'] for mapping in known['mappings']
                     if mapping['server'] == made]
     else:
@@ -80,8 +82,8 @@ def snapshot(cloud):
 def recover(cloud):
     """What users and operators do after a failure: delete what is not whole.
 
-    A server that runs with volumes in use stays, and so do volumes that are
-    available, and their snapshots.
+    A server with volumes in use stays, running or stopped, and so do volumes
+    that are available, and their snapshots.
     """
     known = cloud.records()
     cloud.keep_promises(known)
@@ -91,9 +93,8 @@ def recover(cloud):
                     if mapping['server'] == each['uuid']]
         whole = all(mapping['complete'] and states.get(mapping['volume'])
                     == 'in-use' for mapping in attached)
-        if each['state'] == 'stopped' and not each['task'] and whole:
-            cloud.start(each['uuid'])
-        elif each['state'] != 'active' or each['task'] or not whole:
+        rests = each['state'] in ('active', 'stopped') and not each['task']
+        if not rests or not whole:
             cloud.destroy(each['uuid'])
     known = cloud.records()
     mapped = {each['attachment'] for each in known['mappings']}

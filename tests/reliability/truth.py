@@ -153,7 +153,8 @@ class Truth:
     def guests(self):
         """By userid: devices it has and what its Linux has configured.
 
-        Each a dict of ``on``, ``active`` and ``directory`` (FCP device numbers) and
+        Each a dict of ``on``, of ``active`` and ``directory`` (FCP device
+        numbers; an off guest has no active ones and no paths) and
         ``paths`` and ``persistent`` (sets of (device, WWPN, LUN)).
         """
         return {userid: {

@@ -176,7 +176,8 @@ proven_off() { # the guest can write no more
 # instance up to this generation is left, and none that is late can still come.
 # The caller has taken the paths away in the guest, or says that the guest is
 # gone, or that it is there and does not answer (off): then the LUN may stay
-# used, with phase leaving.  COOL: devices whose WWPNs other attachments still name, or none
+# used, with phase leaving.  COOL: devices whose WWPNs other attachments still
+# name, or none
 verb_detach() {
     need is_uuid "$1"
     need is_number "$2"

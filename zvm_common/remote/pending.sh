@@ -90,7 +90,8 @@ free_fcp() {
     save_fcp
 }
 
-# unstale INSTANCE DEVICES PAST: its Linux has forgotten these VOLUME:GENERATION
+# unstale INSTANCE DEVICES PAST: its Linux has forgotten these
+# VOLUME:GENERATION
 verb_unstale() {
     need is_uuid "$1"
     need is_list "$2"
@@ -114,7 +115,9 @@ forget_stale_of() { # forget_stale_of INSTANCE: its guest and disks are gone
     for d in $(stale_for "$1"); do
         load_fcp "$d" || continue
         for past in $(each "$f_stale"); do
-            case $past in "$1":*) f_stale=$(set_drop "$f_stale" "$past") ;; esac
+            case $past in
+                "$1":*) f_stale=$(set_drop "$f_stale" "$past") ;;
+            esac
         done
         keep_fcp
     done

@@ -306,7 +306,8 @@ class LeaveTest(Base):
         self.assertEqual(other, self.look(taken).instance)
 
     def test_wanted_again_it_stays(self):
-        first, _second = self.use(), self.use()
+        first = self.use()
+        self.use()
         self.off()
         left = self.leave(first)
         again = self.use(left)
