@@ -99,6 +99,10 @@ class Pending:
         except exceptions.ZvmError as err:
             LOG.warning('What waits for guest %s is left for the next sweep: '
                         '%s', instance.name.upper(), err, instance=instance)
+        except Exception:
+            # A start must not fail for what the next sweep can do.
+            LOG.exception('What waits for guest %s is left for the next sweep',
+                          instance.name.upper(), instance=instance)
 
     def connect(self, instance, lun, mapping):
         """Configure one volume that is attached, as :meth:`complete` does."""

@@ -95,6 +95,14 @@ class TestAttach(Base):
         self.complete(info)
         self.assertEqual(('used', ''), self.phase)
 
+    def test_not_even_by_what_nobody_thought_of(self):
+        info = self.wait()
+        self.on()
+        for step in ('devices.waiting', 'devices.attach', 'guest.attach'):
+            self.lpar.fail(step, RuntimeError('a bug'))
+            self.complete(info)
+        self.assertEqual(('used', 'connect'), self.phase)
+
     def test_what_the_guest_has_undone_it_never_had(self):
         info = self.wait()
         self.on()
