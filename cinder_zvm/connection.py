@@ -171,6 +171,9 @@ def check_state(connector, lun):
         if (connector and lun.instance
                 and str(lun.instance) == connector.instance):
             return
+        if lun.phase == 'leaving':
+            raise exceptions.LunBusy(errors.leaving(lun),
+                                     advice=errors.LET_LEAVE)
         raise exceptions.LunBusy(
             '%s is used by instance %s (guest %s) on host %s'
             % (errors.place(lun), lun.instance, lun.userid or lun.node,

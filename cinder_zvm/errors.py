@@ -13,6 +13,19 @@ from cinder import exception
 from zvm_common import exceptions
 
 
+#: What ends a detach that waits for its guest.
+LET_LEAVE = ('Start or reboot that server, or see that the management node '
+             'can log in to it, or delete it; attaching the volume to it '
+             'again is possible too.')
+
+
+def leaving(lun):
+    """Why a volume that Cinder calls available is not."""
+    return ('%s was detached from instance %s (guest %s) on host %s, which '
+            'was off or did not answer, and has not let go of it yet'
+            % (place(lun), lun.instance, lun.userid or lun.node, lun.host))
+
+
 def busy(lun):
     """A volume that a guest holds: Cinder makes it available again.
 
@@ -21,6 +34,9 @@ def busy(lun):
     """
     if lun.lent:
         return exception.VolumeIsBusy(message=lent(lun))
+    if lun.phase == 'leaving':
+        return exception.VolumeIsBusy(message='Volume %s: %s. %s' % (
+            lun.volume_id, leaving(lun), LET_LEAVE))
     return exception.VolumeIsBusy(
         message='Volume %s (%s) is still used by guest %s (instance %s) on '
                 'host %s. Detach it there first; a detach that died half-way '
@@ -33,6 +49,8 @@ def attached(lun):
     """A copy or move of a volume that a guest has."""
     if lun.lent:
         return exception.VolumeIsBusy(message=lent(lun))
+    if lun.phase == 'leaving':
+        return busy(lun)
     return exception.VolumeIsBusy(
         message='Volume %s (%s) is attached to guest %s on host %s: its guest '
                 'writes to it, and only a LUN at rest can be copied or moved. '

@@ -93,6 +93,9 @@ def _pause(host, value):
 
 def _guest(host, value):
     userid, kind, *words = value.split()
+    if kind == 'logoff':
+        host.lpar.guests[userid].power_off(pending=words == ['hangs'])
+        return
     trouble = host.lpar.guests[userid].linux.trouble
     if kind == 'disks':
         trouble.no_disks = words == ['none']
@@ -129,8 +132,10 @@ EVENTS = {
               _pause),
     'guest': (
         re.compile(r'[A-Z0-9@#$_+:-]{1,8} (?:disks (?:none|seen)'
+                   r'|logoff (?:hangs|ends)'
                    r'|tool [\w.-]+ (?:fails|hangs|works))'),
-        'USERID tool TOOL fails|hangs|works, or USERID disks none|seen',
+        'USERID tool TOOL fails|hangs|works, USERID disks none|seen, or '
+        'USERID logoff hangs|ends',
         _guest),
     'reservation': (
         re.compile(r'[0-9a-f]{16} [0-9a-f]{16} (?:none'

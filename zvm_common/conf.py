@@ -17,6 +17,8 @@ from zvm_common import model
 
 #: What of a copy may be read back.
 COPY_VERIFY = ('all', 'sampled')
+#: What becomes of an attach to a guest that runs and does not answer.
+UNREACHABLE = ('refuse', 'pending')
 
 common_opts = [
     cfg.StrOpt(
@@ -208,6 +210,17 @@ FCP devices for each guest, each on a channel path (CHPID) of its own.
 The number of paths to a disk is this times the number of WWPNs on its pool
 line.
 """),
+    cfg.StrOpt(
+        'zvm_attach_unreachable', default='refuse', choices=UNREACHABLE,
+        help="""
+What becomes of an attach to a guest that runs and does not answer.
+
+With refuse it fails, and the volume is available again. With pending the
+volume is in use at once; the guest gets its paths as soon as it answers: after
+a start, a reboot, an unpause, or at the next sweep (zvm_sweep_interval). A
+guest that is off is not meant: volumes are attached to it always, and it finds
+them when it is started.
+"""),
 ]
 
 _OPTS = {opt.dest: opt for opt in common_opts + cinder_opts + nova_opts}
@@ -244,6 +257,7 @@ class Settings:
     stream_address: model.HostAddress | None = None
     stream_ports: tuple = (0, 0)
     zhcp_address: model.IpAddress | None = None
+    attach_unreachable: str = 'refuse'
 
     def of_cloud(self, name):
         """A service's name, unique among all clouds: ``name@cloud``."""
@@ -284,7 +298,8 @@ def settings(section):
                                      model.HostAddress),
         stream_ports=(read.optional('zvm_stream_ports', model.parse_ports)
                       or (0, 0)),
-        zhcp_address=read.optional('zvm_zhcp_address', model.IpAddress))
+        zhcp_address=read.optional('zvm_zhcp_address', model.IpAddress),
+        attach_unreachable=read.plain('zvm_attach_unreachable'))
     _no_overlap(result)
     return result
 

@@ -2,6 +2,7 @@
 """FCP devices: which ones carry a guest's paths."""
 
 import dataclasses
+import re
 
 from zvm_common import exceptions
 from zvm_common import model
@@ -9,6 +10,8 @@ from zvm_common.pool import state
 
 # A device that was held and not used for so long may be asked about (s).
 _LEASE = 3600
+# What an argument of a program may not hold, in words for operators.
+_NO_WORD = re.compile('[^A-Za-z0-9_.:@+-]+')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,8 +42,10 @@ class AttachRequest:
 
     ``generation`` is the volume's as Cinder told it, ``node`` and ``userid``
     name the guest, ``devices`` are of those held for the instance, or empty
-    for all of them. The LunState of an attachment made by this very request
-    bears its ``operation_id``, that of a repeated one the first one's.
+    for all of them. With ``off`` a guest that is off is not refused, and gets
+    the devices in its directory entry. The LunState of an attachment made by
+    this very request bears its ``operation_id``, that of a repeated one the
+    first one's.
     """
 
     volume_id: str
@@ -51,6 +56,28 @@ class AttachRequest:
     node: str
     devices: tuple = ()
     operation_id: str | None = None
+    off: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Waiting:
+    """What waits for a guest to run.
+
+    ``luns`` are the LunStates of its volumes in phase ``pending``,
+    ``connect`` or ``leaving``. ``stale`` are numbers of FCP devices that the
+    guest lost while it was off: its Linux has the paths configured that
+    ``past`` names, as VOLUME:GENERATION, and is not given the devices again
+    before it has forgotten them. ``guest_off`` is what CP says when there is
+    anything; nothing is proven by it.
+    """
+
+    luns: tuple = ()
+    stale: tuple = ()
+    past: tuple = ()
+    guest_off: bool = False
+
+    def __bool__(self):
+        return bool(self.luns or self.stale)
 
 
 class Devices:
@@ -102,16 +129,19 @@ class Devices:
         return tuple(state.lun_state(row) for row in
                      self._zhcp.call('used', self._compute).rows)
 
-    def release(self, instance_uuid, cooling=()):
+    def release(self, instance_uuid, cooling=(), gone=False):
         """Give back what an instance holds; nothing to give is right too.
 
+        :param gone: its guest is deleted, and its Linux can come to grief by
+            nothing any more
         :param cooling: numbers of devices whose WWPNs attachments of other
             back-ends still name; they stay out of use until :meth:`reap`
         :raises LunBusy: when a volume still uses one of the devices
         :raises SmapiFailed: a device could not be undedicated; it stays out
             of use
         """
-        self._zhcp.call('drop', model.Uuid(instance_uuid), _numbers(cooling))
+        self._zhcp.call('drop', model.Uuid(instance_uuid), _numbers(cooling),
+                        'guest' if gone else 'none')
 
     def reap(self, instance_uuid, devices):
         """Free devices that Nova knows no use of.
@@ -132,11 +162,13 @@ class Devices:
         Undone on the zHCP when a device cannot be dedicated.
 
         :param request: :class:`AttachRequest`
-        :returns: the volume's LunState, with its new generation
+        :returns: the volume's LunState, with its new generation; its
+            ``guest_off`` says that the guest finds it when it next runs
         :raises StaleGeneration, LunBusy, VolumeUnknown: nothing was changed
         :raises NoFcpDevice: a device is not the instance's or not the LUN's
         :raises SmapiFailed: with the return code of z/VM
-        :raises GuestUnreachable: the guest is not logged on
+        :raises GuestUnreachable: the guest is not logged on, and the request
+            is for one that is
         """
         answer = self._zhcp.call(
             'attach', model.Uuid(request.volume_id), int(request.generation),
@@ -144,7 +176,7 @@ class Devices:
             model.Uuid(request.instance_uuid), model.Userid(request.userid),
             model.NodeName(request.node), self._compute,
             ';'.join(str(model.DeviceNumber(d)) for d in request.devices)
-            or 'held',
+            or 'held', 'off' if request.off else 'on',
             operation=request.operation_id)
         return state.lun_state(answer.fields)
 
@@ -176,6 +208,54 @@ class Devices:
         return self._leave(volume_id, generation, instance_uuid, 'guest',
                            cooling)
 
+    def leave(self, volume_id, generation, instance_uuid):
+        """:meth:`detach` where the guest is there and does not answer.
+
+        When the zHCP proves it off, and it needs none of the volume's FCP
+        devices for another volume, they leave its directory entry and are
+        stale for it. In any other case the volume stays ``used``, in phase
+        ``leaving``, until the guest's Linux has forgotten it or this is asked
+        again and can be done.
+
+        :returns: as :meth:`detach`
+        :raises StaleGeneration: it has been attached anew since
+        """
+        return self._leave(volume_id, generation, instance_uuid, 'off', ())
+
+    def waiting(self, instance_uuid, userid):
+        """What waits for a guest to run: :class:`Waiting`."""
+        answer = self._zhcp.call('waiting', model.Uuid(instance_uuid),
+                                 model.Userid(userid))
+        return Waiting(
+            tuple(state.lun_state(row) for row in answer.rows),
+            tuple(model.DeviceNumber(number)
+                  for number in _words(answer.fields.get('stale'))),
+            tuple(_words(answer.fields.get('past'))),
+            answer.fields.get('off') == 'yes')
+
+    def pend(self, volume_id, generation, instance_uuid, phase, why=''):
+        """Say how far an attach is.
+
+        :param phase: ``pending`` (the guest's Linux has nothing configured),
+            ``connect`` (it may have) or ``works``
+        :param why: what is wrong, for operators
+        :raises StaleGeneration: it is another attachment, or being detached
+        """
+        self._zhcp.call('pend', model.Uuid(volume_id), int(generation),
+                        model.Uuid(instance_uuid), phase,
+                        _NO_WORD.sub('~', why)[:300].strip('~-') or '~')
+
+    def unstale(self, instance_uuid, devices, past):
+        """The guest's Linux has forgotten what :meth:`waiting` told."""
+        if devices and past:
+            self._zhcp.call('unstale', model.Uuid(instance_uuid),
+                            _numbers(devices), ';'.join(past))
+
+    def stale_instances(self):
+        """uuids of all instances for which a device is stale."""
+        return frozenset(_words(
+            self._zhcp.call('stale').fields.get('instances')))
+
     def _leave(self, volume_id, generation, instance_uuid, gone, cooling):
         try:
             answer = self._zhcp.call(
@@ -185,6 +265,10 @@ class Devices:
             return None, ''
         return (state.lun_state(answer.fields),
                 answer.fields.get('kept', '').replace('~', ' '))
+
+
+def _words(text):
+    return [word for word in (text or '').split(';') if word]
 
 
 def _numbers(devices):

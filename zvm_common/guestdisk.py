@@ -117,6 +117,22 @@ class GuestDisk:
                 'The guest describes itself as %s'
                 % exceptions.excerpt(fields)) from e
 
+    def forget(self, devices, past):
+        """Remove what is configured for FCP devices that the guest lost.
+
+        :param devices: iterable of model.DeviceNumber
+        :param past: VOLUME:GENERATION texts; requests for these volumes that
+            are older are refused from now on
+        :returns: tuple of the devices that are online, hence not lost, for
+            which nothing was done
+        :raises PathFailed: a configuration stays
+        """
+        fields = self._remote.call(
+            'forget', ';'.join(str(device) for device in devices),
+            ';'.join(past)).fields
+        return tuple(model.DeviceNumber(number) for number
+                     in fields.get('kept', '').split(';') if number)
+
 
 def paths_of(devices, wwpns, lun):
     """Every way to a LUN: each FCP device with each target port."""

@@ -58,6 +58,19 @@ class View:
         return next((uuid for uuid, each in self.servers.items()
                      if each['name'].upper() == userid), None)
 
+    def leaving(self, server):
+        """LUNs that Nova has detached from a guest that must let go."""
+        return [lun for lun in self.luns if lun.get('phase') == 'leaving'
+                and lun.get('instance') == server]
+
+    def stale(self, device, server):
+        """Whether the ledger keeps the device from that guest."""
+        return any(
+            record['device'] == device and record.get('state') != 'used'
+            and server in [each.partition(':')[0] for each in
+                           record.get('stale', '').split(';')]
+            for record in self.devices)
+
     def volumes_of(self, server):
         return [each['volume'] for each in self.mappings
                 if each['server'] == server]
@@ -152,7 +165,7 @@ def devices_belong(view):
     for userid, guest in view.guests.items():
         server = view.server_of(userid)
         for number in guest['active'] | guest['directory']:
-            if not view.volumes_of(server):
+            if not view.volumes_of(server) and not view.leaving(server):
                 yield '%s has device %s, and Nova no volume on it' % (
                     userid, number)
             if recorded.get(number, {}).get('guest') != userid:
@@ -161,19 +174,29 @@ def devices_belong(view):
 
 
 def paths_belong(view):
-    """A configured path: to a volume that Nova has on that server."""
+    """A configured path: to a volume that Nova has on that server.
+
+    Or to one that it must let go of, which is nobody else's; or, where it was
+    off, over a device that it has lost and is not given again.
+    """
     by_lun = {lun['lun']: lun for lun in view.luns}
     for userid, guest in view.guests.items():
         server = view.server_of(userid)
         for device, wwpn, lun in sorted(guest['paths']
                                         | guest['persistent']):
             record = by_lun.get(lun, {})
+            lost = ((device, wwpn, lun) not in guest['paths']
+                    and device not in guest['active'] | guest['directory']
+                    and view.stale(device, server))
             if (record.get('state') != 'used'
                     or record.get('instance') != server):
+                if lost:
+                    continue
                 yield '%s has a path %s:%s:%s, and the LUN is %s of %s' % (
                     userid, device, wwpn, lun, record.get('state'),
                     record.get('instance'))
-            elif not view.mapping(server, record['volume']):
+            elif (not view.mapping(server, record['volume'])
+                  and record not in view.leaving(server)):
                 yield '%s has a path to volume %s, unknown to Nova' % (
                     userid, record['volume'])
 
@@ -209,8 +232,11 @@ SAFETY = (records_are_whole, one_volume_on_a_lun, volumes_have_their_luns,
 def devices_are_needed(view):
     """Nothing is held beyond its lease."""
     for record in view.devices:
+        if record['state'] == 'free':
+            continue
         server = record['instance']
-        wanted = set(view.volumes_of(server))
+        wanted = set(view.volumes_of(server)) | {
+            lun['volume'] for lun in view.leaving(server)}
         if not wanted:
             yield 'device %s is %s for instance %s, which has no volume' % (
                 record['device'], record['state'], server)
@@ -222,8 +248,9 @@ def devices_are_needed(view):
 
 def used_luns_are_attached(view):
     for lun in view.luns:
-        if lun.get('state') == 'used' and not view.mapping(
-                lun['instance'], lun['volume']):
+        if (lun.get('state') == 'used' and not view.mapping(
+                lun['instance'], lun['volume'])
+                and lun not in view.leaving(lun['instance'])):
             yield 'LUN %s is used by instance %s, unknown to Nova' % (
                 lun['lun'], lun['instance'])
 
@@ -263,9 +290,26 @@ def no_attach_is_half_done(view):
                 each['volume'], each['server'])
 
 
+def nothing_waits_for_a_guest_that_runs(view):
+    """Who is off may keep what waits for it."""
+    for userid, guest in view.guests.items():
+        server = view.server_of(userid)
+        if server is None or not guest['on']:
+            continue
+        for lun in view.luns:
+            if lun.get('instance') == server and lun.get('phase'):
+                yield 'LUN %s is %s, and its guest runs' % (lun['lun'],
+                                                            lun['phase'])
+        for record in view.devices:
+            if server in record.get('stale', ''):
+                yield 'device %s is stale for %s, which runs' % (
+                    record['device'], userid)
+
+
 SETTLED = SAFETY + (devices_are_needed, used_luns_are_attached,
                     luns_are_at_rest, operators_luns_are_not_free,
-                    lines_agree, no_attach_is_half_done)
+                    lines_agree, no_attach_is_half_done,
+                    nothing_waits_for_a_guest_that_runs)
 
 
 # gone

@@ -27,7 +27,7 @@ import requests
 MOMENTS = ('before', 'effect', 'answer', 'late')
 _GLANCE = ('/v2/', '/versions')
 _ASKS = '/dsh wait'
-_READS = ('/dsh look', '/dsh measure')
+_READS = ('/dsh look', '/dsh measure', '/dsh waiting', '/dsh stale')
 _FAULTS = {'effect': {'answer_lost': True}, 'late': {'late': {'gate': True}}}
 
 # sh -s -- SHA OPERATION VERB, or with the program's text in front

@@ -198,6 +198,18 @@ class Side:
             context, volume, instance,
             _mapping(server, volume).attachment_id)
 
+    def stop(self, server):
+        context, instance = _asked(server, 'stop')
+        instance.task_state = 'powering-off'
+        instance.save()
+        self._manager.stop_instance(context, instance, True)
+
+    def start(self, server):
+        context, instance = _asked(server, 'start')
+        instance.task_state = 'powering-on'
+        instance.save()
+        self._manager.start_instance(context, instance)
+
     def destroy(self, server):
         context, instance = _asked(server, 'delete')
         instance.task_state = 'deleting'

@@ -37,11 +37,13 @@ def register(name, side, call, prepare):
 def volumes(cloud, count):
     """Volumes that are attached to nothing and have no snapshot."""
     known = cloud.records()
+    leaving = {lun.get('volume') for lun in cloud.truth.luns()
+               if lun.get('phase') == 'leaving'}
     taken = {each['volume'] for each in known['mappings']
              + known['snapshots']}
     found = [each['id'] for each in known['volumes']
              if each['status'] == 'available' and each['id'] in cloud.written
-             and each['id'] not in taken]
+             and each['id'] not in taken | leaving]
     return (found + [cloud.create() for _ in range(count - len(found))])[
         :count]
 
@@ -54,6 +56,8 @@ def server(cloud, count):
     known = cloud.records()
     if known['servers']:
         made = known['servers'][0]['uuid']
+        if known['servers'][0]['state'] == 'stopped':
+            cloud.start(made)
         attached = [mapping['volume'] for mapping in known['mappings']
                     if mapping['server'] == made]
     else:
@@ -80,8 +84,8 @@ def snapshot(cloud):
 def recover(cloud):
     """What users and operators do after a failure: delete what is not whole.
 
-    A server that runs with volumes in use stays, and so do volumes that are
-    available, and their snapshots.
+    A server with volumes in use stays, running or stopped, and so do volumes
+    that are available, and their snapshots.
     """
     known = cloud.records()
     cloud.keep_promises(known)
@@ -91,7 +95,8 @@ def recover(cloud):
                     if mapping['server'] == each['uuid']]
         whole = all(mapping['complete'] and states.get(mapping['volume'])
                     == 'in-use' for mapping in attached)
-        if each['state'] != 'active' or each['task'] or not whole:
+        rests = each['state'] in ('active', 'stopped') and not each['task']
+        if not rests or not whole:
             cloud.destroy(each['uuid'])
     known = cloud.records()
     mapped = {each['attachment'] for each in known['mappings']}
@@ -224,6 +229,35 @@ def _detach(count):
     return prepare
 
 
+def _stopped(count):
+    """As the others, and then the server is stopped."""
+    def prepared(prepare):
+        def stop(cloud):
+            args = prepare(count)(cloud)
+            cloud.stop(args['server'])
+            return args
+        return stop
+    return prepared
+
+
+def _start_pending(cloud):
+    """One volume is to come, one to go, and one was always there."""
+    made, attached = server(cloud, 2)
+    new = next(iter(volumes(cloud, 1)))
+    cloud.stop(made)
+    cloud.attach(made, new)
+    cloud.detach(made, attached[0])
+    return {'server': made}
+
+
+def _start_stale(cloud):
+    """Its Linux has paths over devices that it has no more."""
+    made, attached = server(cloud, 1)
+    cloud.stop(made)
+    cloud.detach(made, attached[0])
+    return {'server': made}
+
+
 def _boot(cloud):
     return {'server': cloud.ask('nova', 'new_server',
                                 volumes=volumes(cloud, 1))['uuid']}
@@ -251,5 +285,10 @@ register('attach_first', 'nova', 'attach', _attach(0))
 register('attach_next', 'nova', 'attach', _attach(1))
 register('detach_next', 'nova', 'detach', _detach(2))
 register('detach_last', 'nova', 'detach', _detach(1))
+register('attach_off', 'nova', 'attach', _stopped(0)(_attach))
+register('detach_off', 'nova', 'detach', _stopped(1)(_detach))
+register('detach_shared_off', 'nova', 'detach', _stopped(2)(_detach))
+register('power_on_pending', 'nova', 'start', _start_pending)
+register('power_on_stale', 'nova', 'start', _start_stale)
 register('boot', 'nova', 'build', _boot)
 register('destroy', 'nova', 'destroy', _destroy)

@@ -101,8 +101,12 @@ class Machine(stateful.RuleBasedStateMachine):
     # what there is
 
     def volumes(self, *states):
+        """Without those that a stopped guest has not let go of."""
+        leaving = {lun.get('volume') for lun in self.cloud.truth.luns()
+                   if lun.get('phase') == 'leaving'}
         return [each['id'] for each in self.cloud.records()['volumes']
-                if each['status'] in states]
+                if each['status'] in states
+                and each['name_id'] not in leaving]
 
     def snapshots(self, volume=None):
         """(snapshot, volume) of those that are whole."""
@@ -116,8 +120,10 @@ class Machine(stateful.RuleBasedStateMachine):
         return [each for each in self.volumes('available')
                 if not self.snapshots(each)]
 
-    def servers(self):
-        return [each['uuid'] for each in self.cloud.records()['servers']]
+    def servers(self, *states):
+        """In these states, or all."""
+        return [each['uuid'] for each in self.cloud.records()['servers']
+                if not states or each['state'] in states]
 
     def attached(self):
         return [(each['server'], each['volume'])
@@ -343,6 +349,18 @@ class Machine(stateful.RuleBasedStateMachine):
     def destroy(self, death, place):
         found = self.servers()
         self.do('destroy', death, {'server': found[place % len(found)]})
+
+    @stateful.precondition(lambda self: self.servers('active'))
+    @stateful.rule(death=_DEATHS, place=_PLACES)
+    def stop(self, death, place):
+        found = self.servers('active')
+        self.do('stop', death, {'server': found[place % len(found)]})
+
+    @stateful.precondition(lambda self: self.servers('stopped'))
+    @stateful.rule(death=_DEATHS, place=_PLACES)
+    def start(self, death, place):
+        found = self.servers('stopped')
+        self.do('start', death, {'server': found[place % len(found)]})
 
     # what breaks
 

@@ -177,15 +177,18 @@ class Truth:
     def guests(self):
         """By userid: devices it has and what its Linux has configured.
 
-        Each a dict of ``active`` and ``directory`` (FCP device numbers) and
+        Each a dict of ``on``, of ``active`` and ``directory`` (FCP device
+        numbers; an off guest has no active ones and no paths) and
         ``paths`` and ``persistent`` (sets of (device, WWPN, LUN)).
         """
         return {userid: {
+            'on': guest['power'] == 'on',
             'active': {number.upper() for number
                        in guest['devices'].values()},
             'directory': {number.upper() for number in
                           _DEDICATE.findall(guest['directory'])},
-            'paths': _paths(guest['folder']),
+            'paths': _paths(guest['folder'] if guest['power'] == 'on'
+                            else None),
             'persistent': _persistent(guest['folder']),
         } for userid, guest in self._lpar()['guests'].items()
             if userid != ZHCP}

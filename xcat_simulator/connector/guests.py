@@ -112,9 +112,17 @@ class Guests:
 
     def _pause(self, guest, body):
         """CP stops the virtual processors; the guest stays logged on."""
+        self._set_paused(guest, True)
+
+    def _unpause(self, guest, body):
+        self._set_paused(guest, False)
+
+    @staticmethod
+    def _set_paused(guest, paused):
         if guest.power != 'on':
             raise envelope.Refusal(envelope.CONFLICT,
                                    "Guest '%s' is not active" % guest.userid)
+        guest.paused = paused
 
     def _console(self, guest, body):
         state = 'Ready' if guest.power == 'on' else 'logged off'
@@ -126,7 +134,7 @@ ACTIONS = {
     'start': Guests._start, 'stop': Guests._stop,
     'softstop': Guests._stop, 'reboot': Guests._reset,
     'reset': Guests._reset, 'pause': Guests._pause,
-    'unpause': Guests._pause, 'get_console_output': Guests._console,
+    'unpause': Guests._unpause, 'get_console_output': Guests._console,
 }
 
 

@@ -18,7 +18,8 @@ class VirtualMachine:
 
     `power` is 'on' or 'off'; `active_devices` maps virtual device numbers to
     FcpDevice; `linux` is None for a guest without an operating system.
-    While `logoff_pending`, power is 'off' and the devices are still held.
+    While `logoff_pending`, power is 'off' and the devices are still held;
+    while `paused` it is logged on, and its Linux answers nobody.
     """
 
     def __init__(self, lpar, userid, entry):
@@ -27,6 +28,7 @@ class VirtualMachine:
         self.directory = entry
         self.power = 'off'
         self.logoff_pending = False
+        self.paused = False
         self.active_devices = {}
         self.linux = None
 
@@ -51,6 +53,7 @@ class VirtualMachine:
                 return
             self.finish_logoff()
             self.power = 'on'
+            self.paused = False
             for virtual, real in directory.dedicated(self.directory):
                 device = self.lpar.devices.get(real)
                 if device is not None and device.status == model.FREE:

@@ -154,8 +154,8 @@ class Smapi:
     def _image_deactivate(self, userid, **_ignored):
         self._running(userid).power_off()
 
-    def _image_pause(self, userid, **_ignored):
-        self._running(userid)
+    def _image_pause(self, userid, **arguments):
+        self._running(userid).paused = arguments.get('PAUSE') == 'YES'
 
     def _image_lock_dm(self, userid, **_ignored):
         self._guest(userid)

@@ -4,6 +4,7 @@
 UNKNOWN = 'ssh: Could not resolve hostname %s: Name or service not known'
 REFUSED = 'ssh: connect to host %s port 22: Connection refused'
 NO_ROUTE = 'ssh: connect to host %s port 22: No route to host'
+TIMED_OUT = 'ssh: connect to host %s port 22: Connection timed out'
 NO_TRUST = 'root@%s: Permission denied (publickey,password).'
 
 
@@ -31,6 +32,8 @@ def _unreached(world, name):
     guest = world.machine_of(name)
     if guest is None:
         return UNKNOWN
+    if guest.paused:
+        return TIMED_OUT
     down = guest is host.zhcp and not host.reachable
     if down or guest.power != 'on' or guest.linux is None:
         return NO_ROUTE

@@ -34,9 +34,12 @@ class LunState:
     since it last said so. ``scope`` says whose record it is, ``phase`` what is
     not finished: ``create`` until Cinder's record is known to have the volume,
     ``manage`` likewise of one whose LUN was the operator's, ``dedicate`` and
-    ``detach``, ``lent`` while a Cinder host and no guest uses it (see
+    ``detach``, ``pending``, ``connect`` and ``leaving`` while it waits for
+    its guest to run (not configured in it yet, perhaps so, or not wanted
+    there any more), ``lent`` while a Cinder host and no guest uses it (see
     :attr:`lent`), ``switch`` while it takes the place of another
     LUN, ``unknown`` while it is set aside as Cinder does not know it.
+    ``guest_off`` is true in the answer to an attach to a guest that is off.
     ``role`` is ``current``, ``snapshot``, or of a volume that moves
     (``moves``) from one LUN to another ``target`` and ``old``; those have an
     id of their own as ``volume_id``. ``source`` is the volume that it is being
@@ -83,6 +86,7 @@ class LunState:
     status: str = ''
     owner: str = ''
     was: str | None = None
+    guest_off: bool = False
 
     @property
     def size(self):
@@ -191,7 +195,8 @@ def _lun_state(fields):
                       in (get('readers') or '').split(';') if v),
         scope=get('scope') or '',
         phase=get('phase') or '',
-        why=(get('why') or '').replace('~', ' ') or None,
+        why=(get('why') or '').replace('~', ' ').strip() or None,
+        guest_off=get('off') == 'yes',
         sop=_maybe(model.OperationId, get('sop')),
         said=get('said') or None,
         status=get('status') or '',

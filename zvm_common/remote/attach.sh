@@ -3,8 +3,9 @@
 #
 # ours -> used by a guest, with its FCP devices dedicated; and back.
 
-# attach VOLUME GENERATION ATTACHMENT INSTANCE USERID NODE HOST DEVICES
-# DEVICES is "held" for all that the instance holds
+# attach VOLUME GENERATION ATTACHMENT INSTANCE USERID NODE HOST DEVICES on|off
+# DEVICES is "held" for all that the instance holds; off: a guest that is off
+# gets them in its directory entry, and finds them when it next runs
 verb_attach() {
     need is_uuid "$1"
     need is_number "$2"
@@ -14,12 +15,13 @@ verb_attach() {
     need is_word "$6"
     need is_word "$7"
     need is_list "$8"
+    need is_word "$9"
     find_volume "$1" || refuse unknown "volume=$1"
     attach_devices=$8
     [ "$8" != held ] || attach_devices=$(fit_for "$4" | tr '\n' ';')
     attach_devices=${attach_devices%;}
     if [ "$r_state" = used ] && [ "$r_instance" = "$4" ]; then
-        attach_again
+        attach_again "$2" "$3" "$9"
         return
     fi
     [ "$r_state" = ours ] || refuse busy "$(row)"
@@ -28,7 +30,7 @@ verb_attach() {
 of no volume")"
     not_read
     foreign_user && refuse busy "$(row) text=$(text "$foreign")"
-    guest_is_off "$5" && refuse off "guest=$5 text=$(text "$q_out")"
+    [ "$9" = off ] || is_on "$5"
     check_devices "$4" "$5"
     r_state=used r_before=ours r_gen=$((r_gen + 1)) r_op=$OP r_phase=dedicate
     r_lease='' r_boot=''
@@ -36,24 +38,35 @@ of no volume")"
     r_fcp=$attach_devices
     save_lun
     settle || attach_unsettled
-    take_devices || attach_undone
-    r_phase=''
+    take_all "$9" || attach_undone
     save_lun
-    look_row
+    look_row "off=$attach_off"
+}
+
+is_on() { # or refused: the guest cannot be given anything now
+    guest_is_off "$1" && refuse off "guest=$1 text=$(text "$q_out")"
 }
 
 # The same attachment once more: what is there is looked at, not trusted
-attach_again() {
-    [ "$r_phase" != detach ] || refuse busy "$(row)"
+attach_again() { # attach_again GENERATION ATTACHMENT on|off
+    again_phase=$r_phase
+    case $r_phase in
+        detach) refuse busy "$(row)" ;;
+        leaving) come_back "$1" "$2" ;;
+    esac
     attach_devices=$r_fcp
     settle || :
-    take_devices || {
-        # the very request that was cut off: it never succeeded
-        [ "$r_op/$r_phase" != "$OP/dedicate" ] || attach_undone
-        false
-    } || refuse smapi "$(smapi_said "$d_function" "$d_device")"
-    [ -z "$r_phase" ] || { r_phase='' && save_lun; }
-    look_row
+    [ "$3" = off ] || is_on "$r_guest"
+    take_all "$3" || again_failed
+    [ "$r_phase" = "$again_phase" ] || save_lun
+    look_row "off=$attach_off"
+}
+
+again_failed() {
+    # the very request that was cut off: it never succeeded
+    [ "$r_op/$r_phase" != "$OP/dedicate" ] || attach_undone
+    [ "$again_phase" = "$r_phase" ] || { r_phase=$again_phase && save_lun; }
+    refuse smapi "$(smapi_said "$d_function" "$d_device")"
 }
 
 check_devices() { # check_devices INSTANCE USERID: held for it, fit for the LUN
@@ -65,6 +78,8 @@ this instance")"
         load_fcp "$d" && [ "$f_instance" = "$1" ] && [ "$f_guest" = "$2" ] ||
             refuse nofcp "device=$d text=$(text "not held for this instance")"
         [ "$f_state" != quarantined ] || refuse nofcp "$(fcp_row)"
+        ! is_stale "$1" || refuse nofcp "$(fcp_row) text=$(text "the guest \
+has old paths configured for it, which go when it next runs")"
         in_ranges "$d" "$range" || refuse nofcp "device=$d ranges=$range \
 text=$(text "not among the devices that may carry the LUN")"
     done
@@ -81,10 +96,11 @@ in_ranges() { # in_ranges DEVICE RANGES
     return 1
 }
 
-take_devices() {
+take_devices() { # take_devices dedicate|into_directory
     for d in $(each "$attach_devices"); do
         d_device=$d d_function=dedicate
-        load_fcp "$d" && [ "$f_instance" = "$r_instance" ] || {
+        load_fcp "$d" && [ "$f_instance" = "$r_instance" ] &&
+            ! is_stale "$r_instance" || {
             s_out="it is not held for this instance" s_rc='' s_rs=''
             return 1
         }
@@ -94,7 +110,7 @@ take_devices() {
         [ -n "$f_byus" ] || [ "$(directory_has "$f_guest" "$d")" != no ] ||
             f_byus=yes
         save_fcp
-        dedicate "$f_guest" "$d" || return 1
+        "$1" "$f_guest" "$d" || return 1
         f_state=used
         save_fcp
     done
@@ -141,6 +157,7 @@ back_to_ours() {
     r_last=$r_node
     r_state=ours r_before=used r_gen=$((r_gen + 1)) r_phase='' r_guest=''
     r_node='' r_instance='' r_attachment='' r_host='' r_fcp='' r_clean=no
+    r_why=''
     save_lun
     settle_back
 }
@@ -150,18 +167,17 @@ settle_back() {
     [ -z "$r_last" ] || { r_last='' && save_lun; }
 }
 
-# The guest can write no more: CP says twice that it is not logged on, as a
-# logoff that is pending is shown only for a moment
-proven_off() {
-    guest_is_off "$r_guest" && sleep 1 && guest_is_off "$r_guest" ||
-        refuse busy \
+proven_off() { # the guest can write no more
+    is_off "$r_guest" "$r_fcp" || refuse busy \
         "$(row) text=$(text "guest $r_guest is not logged off: $q_out")"
 }
 
-# detach VOLUME GENERATION INSTANCE paths|guest COOL: no attachment of this
+# detach VOLUME GENERATION INSTANCE paths|guest|off COOL: no attachment of this
 # instance up to this generation is left, and none that is late can still come.
 # The caller has taken the paths away in the guest, or says that the guest is
-# gone.  COOL: devices whose WWPNs other attachments still name, or none
+# gone, or that it is there and does not answer (off): then the LUN may stay
+# used, with phase leaving.  COOL: devices whose WWPNs other attachments still
+# name, or none
 verb_detach() {
     need is_uuid "$1"
     need is_number "$2"
@@ -172,6 +188,8 @@ verb_detach() {
     find_volume "$1" || refuse unknown "volume=$1"
     if [ "$r_state" = used ] && [ "$r_instance" = "$3" ]; then
         [ "$r_gen" = "$2" ] || refuse stale "$(row)"
+        [ "$4" != off ] || { leave_off; look_row "kept=$(text "${left:-}")"
+            return; }
         [ "$4" != guest ] || proven_off
         attach_devices=$r_fcp
         r_phase=detach

@@ -108,8 +108,8 @@ _SENTENCES = {
 # these sentences say all by themselves
 _COMPLETE = ('nolun', 'unknown', 'tool', 'format', 'unfit')
 _TELLING = ('volume', 'state', 'gen', 'guest', 'node', 'instance', 'host',
-            'device', 'ranges', 'paths', 'listed', 'free', 'chpids', 'undone',
-            'why')
+            'device', 'ranges', 'paths', 'listed', 'free', 'chpids', 'stale',
+            'undone', 'why')
 
 
 def _sentence(code, fields):

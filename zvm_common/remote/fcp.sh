@@ -60,15 +60,13 @@ directory_has() { # directory_has USERID DEVICE
     esac
 }
 
-dedicate() { # dedicate USERID DEVICE: both halves, read back
-    s_rc='' s_rs='' s_out=
-    case $(cp_holder "$2") in
-        "user:$1" | free) ;;
-        *)
-            s_rc=204 s_rs=8 s_out="FCP device $2 is $(cp_holder "$2")"
-            return 1
-            ;;
-    esac
+is_nobody_elses() { # is_nobody_elses USERID DEVICE
+    case $(cp_holder "$2") in "user:$1" | free) return 0 ;; esac
+    s_rc=204 s_rs=8 s_out="FCP device $2 is $(cp_holder "$2")"
+    return 1
+}
+
+directory_half() { # directory_half USERID DEVICE
     case $(directory_has "$1" "$2") in
         yes) ;;
         no)
@@ -80,6 +78,29 @@ dedicate() { # dedicate USERID DEVICE: both halves, read back
             return 1
             ;;
     esac
+}
+
+# Of a guest that is off: it has the device when it next logs on
+into_directory() { # into_directory USERID DEVICE: read back
+    s_rc='' s_rs='' s_out=
+    is_nobody_elses "$1" "$2" && directory_half "$1" "$2" || return 1
+    s_rc='' s_rs='' s_out="not in the directory after SMAPI said so"
+    [ "$(directory_has "$1" "$2")" = yes ]
+}
+
+out_of_directory() { # out_of_directory USERID DEVICE: read back
+    s_rc='' s_rs='' s_out=
+    [ "$(directory_has "$1" "$2")" != yes ] ||
+        smapi Image_Device_Undedicate_DM -T "$1" -v "$2" || :
+    case $(directory_has "$1" "$2") in no | gone) return 0 ;; esac
+    s_out=${s_out:-it is still there}
+    return 1
+}
+
+dedicate() { # dedicate USERID DEVICE: both halves, read back
+    s_rc='' s_rs='' s_out=
+    is_nobody_elses "$1" "$2" || return 1
+    directory_half "$1" "$2" || return 1
     if [ "$(cp_holder "$2")" = free ]; then
         smapi Image_Device_Dedicate -T "$1" -v "$2" -r "$2" -R 0 || return 1
     fi
@@ -138,9 +159,12 @@ held_by() { # held_by INSTANCE: its devices
     grep -l -F -x "instance=$1" "$FCPS"/???? 2>/dev/null | sed 's|.*/||'
 }
 
-fit_for() { # fit_for INSTANCE: its devices without those in quarantine
+# Its devices without those in quarantine, and those for which its Linux has
+# something configured that is not its own any more
+fit_for() { # fit_for INSTANCE
     for d in $(held_by "$1"); do
-        load_fcp "$d" && [ "$f_state" != quarantined ] && echo "$d"
+        load_fcp "$d" && [ "$f_state" != quarantined ] && ! is_stale "$1" &&
+            echo "$d"
     done
 }
 
@@ -159,7 +183,7 @@ verb_hold() {
     h_count=$(printf '%s\n' "$held" | grep -c .)
     if [ "$h_count" -lt "$3" ]; then
         [ -n "$held" ] || other_instance "$1" "$2"
-        pick_devices $(($3 - h_count)) "$4" "$7"
+        pick_devices $(($3 - h_count)) "$4" "$7" "$1"
         for d in $picked; do
             hold_one "$d" "$@"
         done
@@ -185,14 +209,14 @@ other_instance() {
     done
 }
 
-pick_devices() { # pick_devices PATHS RANGES ZHCP-USERID
+pick_devices() { # pick_devices PATHS RANGES ZHCP-USERID INSTANCE
     all=$(wwpn_query "$3")
     [ -n "$all" ] || refuse smapi "function=System_WWPN_Query device= rc= \
 rs= text=$(text "no FCP devices are listed for $3")"
     h_chpids=$(for d in $held; do
         load_fcp "$d" && printf ' %s ' "$f_chpid"
     done)
-    taken="$(cd "$FCPS" && echo ????) $(line_channels)"
+    taken="$(taken_for "$4") $(line_channels)"
     picked=$(printf '%s\n' "$all" | awk -v ranges="$2" -v taken=" $taken " \
         -v paths="$1" -v had="$h_chpids" '
     function hex(s,   i, n) {
@@ -236,7 +260,8 @@ rs= text=$(text "no FCP devices are listed for $3")"
         none*)
             # what is held goes on, for a detach asks too
             [ -z "$held" ] || { picked=''; return; }
-            refuse nofcp "ranges=$2 paths=$1 ${picked#none }"
+            refuse nofcp "ranges=$2 paths=$1 ${picked#none } \
+stale=$(stale_for "$4" | grep -c . | grep -v -x 0)"
             ;;
     esac
 }
@@ -263,10 +288,12 @@ lease_fcp() { # lease_fcp SECONDS
     f_lease=$(($(date +%s) + $1)) f_boot=$(boot_id)
 }
 
-# drop INSTANCE COOL: what it holds and no volume needs any more
+# drop INSTANCE COOL guest|none: what it holds and no volume needs any more;
+# guest: the guest is gone, with all that its Linux had configured
 verb_drop() {
     need is_uuid "$1"
     need is_list "$2"
+    need is_word "$3"
     cool=$2
     for d in $(held_by "$1"); do
         load_fcp "$d" || continue
@@ -285,6 +312,7 @@ verb_drop() {
         load_fcp "$d" && [ "$f_state" != cooling ] &&
             refuse smapi "$(smapi_said undedicate "$d")"
     done
+    [ "$3" != guest ] || forget_stale_of "$1"
     answer "ok"
 }
 
@@ -308,13 +336,14 @@ give_back() { # give_back held|free: f_...
         f_state=cooling
         save_fcp
     else
-        drop_fcp "$f_device"
+        free_fcp
     fi
 }
 
 verb_devices() {
     for d in "$FCPS"/????; do
-        [ -e "$d" ] && load_fcp "${d##*/}" || continue
+        [ -e "$d" ] && load_fcp "${d##*/}" && [ "$f_state" != free ] ||
+            continue
         printf 'zvmv1 %s row %s .\n' "$OP" "$(fcp_row)"
     done
     answer "ok now=$(date +%s)"

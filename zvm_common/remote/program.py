@@ -103,7 +103,8 @@ def zhcp():
     """The zHCP program: ledger, pool files, FCP devices, jobs."""
     return _read('zHCP', 'common', 'ledger', 'pool', 'restore', 'claim',
                  'takers', 'job', 'wipe', 'copy', 'switch', 'frames', 'stream',
-                 'fcp', 'attach', 'lend', 'sweep', 'manage', 'zhcp')
+                 'fcp', 'attach', 'pending', 'lend', 'sweep', 'manage',
+                 'zhcp')
 
 
 @functools.cache
@@ -111,4 +112,4 @@ def guest():
     """The guest program: paths on and off, kept as the guest keeps them."""
     return _read('guest', 'common', 'persist', 'persist_chzdev',
                  'persist_zfcpconf', 'persist_udevrules', 'link', 'guest_use',
-                 'guest_detach', 'guest')
+                 'guest_detach', 'forget', 'guest')

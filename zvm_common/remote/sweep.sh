@@ -233,7 +233,7 @@ rebuild_used() { # rebuild_used GUEST NODE INSTANCE ATTACHMENT HOST
 }
 
 rebuild_fcp() { # rebuild_fcp DEVICE: as its volumes say, for r_...
-    load_fcp "$1" || {
+    load_fcp "$1" && [ "$f_state" != free ] || {
         all=$(wwpn_query "$(zhcp_userid)")
         # the scope of nova-compute, whose sweeps look for it
         hold_one "$1" "$r_instance" "$r_guest" 0 - "nova:$r_host" 0 -

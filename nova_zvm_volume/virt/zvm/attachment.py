@@ -6,6 +6,7 @@ import uuid
 
 from oslo_log import log as logging
 
+from nova_zvm_volume.virt.zvm import pending
 from zvm_common import exceptions
 from zvm_common import fcp
 from zvm_common import guestdisk
@@ -26,13 +27,18 @@ class Attachment:
     :param wanted: :class:`~nova_zvm_volume.virt.zvm.connection.Connection`
     :param undo: :class:`~nova_zvm_volume.virt.zvm.undo.Undo`, entered
     :param patience: seconds to wait for a guest that still boots
+    :param may_wait: whether the guest may be off, and get its paths when it
+        next runs; also one that does not answer, if the options say so
     """
 
-    def __init__(self, platform, wanted, instance, undo, patience):
+    def __init__(self, platform, wanted, instance, undo, patience=0,
+                 may_wait=False):
+        self._may_wait = may_wait
         self._give_up = time.monotonic() + patience
         self._platform = platform
         self._wanted = wanted
         self._undo = undo
+        self._who = instance
         self._instance = model.Uuid(instance.uuid)
         self._userid = model.Userid(instance.name)
         self._node = model.NodeName(instance.name.lower())
@@ -43,14 +49,35 @@ class Attachment:
     def run(self):
         """Attach.
 
-        :returns: LunState, tuple of paths, AttachedDisk
+        :returns: LunState, tuple of paths, AttachedDisk; None instead of a
+            disk when that waits for the guest
         """
         # Guests made by the Cloud Connector are no xCAT nodes. The definition
         # is the guest's, not the volume's: it is removed with the guest.
         self._platform.define_node(self._node, self._userid)
         lun = self._take()
         paths = guestdisk.paths_of(lun.devices, lun.wwpns, lun.lun)
-        return lun, paths, self._configure(lun, paths)
+        return lun, paths, self._disk(lun, paths)
+
+    def _disk(self, lun, paths):
+        if lun.guest_off:
+            return None
+        try:
+            disk = self._configure(lun, paths)
+        except exceptions.GuestUnreachable as err:
+            if not (self._may_wait and self._platform.attach_waits):
+                raise
+            # A volume that it had before it may still have.
+            phase = lun.phase or ('connect' if self._repeated else 'pending')
+            self._pend(lun, phase, err.message)
+            return None
+        if lun.phase:
+            self._pend(lun, 'works')
+        return disk
+
+    def _pend(self, lun, *phase):
+        self._platform.devices.pend(lun.volume_id, lun.generation,
+                                    self._instance, *phase)
 
     def _take(self):
         """Swap ours to used by this guest, FCP devices dedicated."""
@@ -66,7 +93,7 @@ class Attachment:
                         self._wanted.volume_id, err)
             return self._take_again(request)
         self._repeated = lun.operation_id != request.operation_id
-        self._give_back_on_error(lun.generation)
+        self._give_back_on_error(lun)
         return lun
 
     def _request(self):
@@ -76,7 +103,8 @@ class Attachment:
             generation=self._wanted.generation,
             attachment_id=self._wanted.attachment_id or str(uuid.uuid4()),
             instance_uuid=self._instance, userid=self._userid,
-            node=self._node, operation_id=str(uuid.uuid4()))
+            node=self._node, operation_id=str(uuid.uuid4()),
+            off=self._may_wait)
 
     def _take_again(self, request):
         """The outcome is not known: read the truth, then ask once more.
@@ -87,14 +115,26 @@ class Attachment:
         before = self._platform.look(self._wanted.volume_id)
         self._repeated = (before is not None
                           and before.instance == str(self._instance)
+                          and before.phase != 'leaving'
                           and before.operation_id != request.operation_id)
-        self._give_back_on_error(self._wanted.generation + 1)
+        self._give_back_on_error(before)
         return self._platform.devices.attach(request)
 
-    def _give_back_on_error(self, generation):
-        if not self._repeated:
-            self._undo.by('give the LUN back', self._platform.devices.detach,
-                          self._wanted.volume_id, generation, self._instance)
+    def _give_back_on_error(self, lun):
+        if self._repeated:
+            return
+        if lun is not None and lun.phase in ('connect', 'leaving'):
+            # Its detach was waiting: the guest's Linux may have it.
+            self._undo.by('take the LUN back', self._take_back)
+            return
+        self._undo.by('give the LUN back', self._platform.devices.detach,
+                      self._wanted.volume_id, self._wanted.generation + 1,
+                      self._instance)
+
+    def _take_back(self):
+        lun = self._platform.look(self._wanted.volume_id)
+        if lun is not None and lun.instance == str(self._instance):
+            pending.take_back(self._platform, lun, self._who)
 
     def _configure(self, lun, paths):
         """Paths and disk in the guest."""
@@ -108,9 +148,18 @@ class Attachment:
             if not self._repeated and _begun(err):
                 # With the next generation, so that a request that is still
                 # on its way to the guest finds itself stale.
-                self._undo.by('take the paths away', guest.detach,
-                              self._wanted.volume_id, lun.generation + 1,
-                              paths, wwid)
+                self._undo.by('take the paths away', self._paths_away, guest,
+                              lun, paths, wwid)
+            raise
+
+    def _paths_away(self, guest, lun, paths, wwid):
+        try:
+            guest.detach(self._wanted.volume_id, lun.generation + 1, paths,
+                         wwid)
+        except exceptions.GuestUnreachable:
+            # Its Linux may have them: the LUN stays used until it answers.
+            self._platform.devices.leave(lun.volume_id, lun.generation,
+                                         self._instance)
             raise
 
     def _when_up(self, function, *args):

@@ -81,6 +81,27 @@ def remember(connection_info, lun, paths, disk):
         'zvm_paths': [str(path) for path in paths],
         'zvm_wwid': disk.wwid,
     })
+    connection_info['data'].pop('zvm_pending', None)
+
+
+def remember_pending(connection_info, lun, paths):
+    """As :func:`remember`, before the guest has the disk.
+
+    Nobody knows yet where it will be, so there is no ``device_path``.
+    """
+    connection_info['data'].update({
+        'zvm_generation': lun.generation,
+        'zvm_paths': [str(path) for path in paths],
+        'zvm_pending': True,
+    })
+    connection_info['data'].pop('device_path', None)
+
+
+def volume_of(connection_info):
+    """The volume's id as text, None for what is no volume of ours."""
+    data = (connection_info.get('data')
+            if isinstance(connection_info, dict) else None)
+    return data.get('zvm_volume_id') if isinstance(data, dict) else None
 
 
 def _invalid(name, err):

@@ -22,6 +22,7 @@ from nova.virt.zvm import driver as zvm_driver
 from nova_zvm_volume import opts
 from nova_zvm_volume.virt.zvm import errors
 from nova_zvm_volume.virt.zvm import ownership
+from nova_zvm_volume.virt.zvm import pending
 from nova_zvm_volume.virt.zvm import platform
 from nova_zvm_volume.virt.zvm import sweep
 from nova_zvm_volume.virt.zvm import volumeop
@@ -60,6 +61,7 @@ class ZVMVolumeDriver(zvm_driver.ZVMDriver):
         self._swept = None
         self._platform = platform.Platform(_settings(), CONF.host)
         self._volumes = volumeop.VolumeOps(self._platform)
+        self._pending = pending.Pending(self._platform)
 
     @staticmethod
     def _validate_options():
@@ -150,19 +152,43 @@ class ZVMVolumeDriver(zvm_driver.ZVMDriver):
 
     def attach_volume(self, context, connection_info, instance, mountpoint,
                       disk_bus=None, device_type=None, encryption=None):
-        """Attach to a running guest.
+        """Attach to a guest; one that is off has it when it next runs.
 
         ``connection_info['data']['device_path']`` says where it really is:
         the kernel of the guest chooses names, so `mountpoint` is not obeyed.
+        It is missing until a guest that is off has seen the disk.
         """
         _refuse_encryption(connection_info, encryption)
-        self._volumes.attach(connection_info, instance)
+        self._volumes.attach(connection_info, instance, may_wait=True)
 
     def detach_volume(self, context, connection_info, instance, mountpoint,
                       encryption=None):
         self._volumes.detach(
             connection_info, instance, mountpoint,
             lambda: self._hypervisor.guest_exists(instance))
+
+    def power_on(self, context, instance, network_info,
+                 block_device_info=None, accel_info=None, share_info=None):
+        """Start the guest, then finish what waited for that."""
+        super().power_on(context, instance, network_info, block_device_info,
+                         accel_info, share_info)
+        self._complete(instance, block_device_info)
+
+    def reboot(self, context, instance, network_info, reboot_type,
+               block_device_info=None, bad_volumes_callback=None,
+               accel_info=None, share_info=None):
+        super().reboot(context, instance, network_info, reboot_type,
+                       block_device_info, bad_volumes_callback, accel_info,
+                       share_info)
+        self._complete(instance, block_device_info)
+
+    def unpause(self, instance):
+        super().unpause(instance)
+        self._complete(instance)
+
+    def _complete(self, instance, block_device_info=None):
+        self._pending.complete(instance, block_device_info,
+                               CONF.zvm.reachable_timeout)
 
     def spawn(self, context, instance, image_meta, injected_files,
               admin_password, allocations, network_info=None,

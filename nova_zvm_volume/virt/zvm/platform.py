@@ -57,6 +57,11 @@ class Platform:
                            paths=self._settings.paths, compute=self.who)
 
     @property
+    def attach_waits(self):
+        """Whether an attach may wait for a guest that does not answer."""
+        return self._settings.attach_unreachable == 'pending'
+
+    @property
     def sweep_interval(self):
         """Seconds between two sweeps; 0: only at the start."""
         return self._settings.sweep_interval

@@ -49,6 +49,12 @@ class Records:
         """The BlockDeviceMappings of volumes of an instance."""
         return self._volumes.get(uuid, [])
 
+    def read_again(self, uuid):
+        """An instance's mappings, as they are now."""
+        self._volumes[uuid] = [
+            bdm for bdm in objects.BlockDeviceMappingList.
+            get_by_instance_uuid(self._context, uuid) if bdm.is_volume]
+
     def mapping_of(self, lun):
         """The mapping that explains a LUN that a guest uses, or None.
 
@@ -67,6 +73,18 @@ class Records:
         """WWPNs that attachments of the instance name as initiators."""
         return {wwpn for bdm in self.volumes(uuid)
                 for wwpn in wwpns_of(data_of(bdm))}
+
+
+class Mapping(dict):
+    """As Nova hands a mapping to a driver: ``connection_info``, ``save``."""
+
+    def __init__(self, bdm):
+        super().__init__(connection_info=jsonutils.loads(bdm.connection_info))
+        self._bdm = bdm
+
+    def save(self):
+        self._bdm.connection_info = jsonutils.dumps(self['connection_info'])
+        self._bdm.save()
 
 
 def data_of(bdm):

@@ -13,7 +13,10 @@ instance here, no volume               devices held are given back when
 instance here, an attach cut off       at the start: undone, in the guest
 (a mapping without connection_info)    too, and its mapping removed
 instance here, a detach cut off        at the start: finished
-instance here, volume not its          told, nothing is done
+instance here, a volume or FCP device  done, if the guest runs now: see the
+that waits for its guest to run        module pending
+instance here, volume not its          told, nothing is done; an attach that
+                                       waits for the guest is undone
 instance deleted here                  all it left is let go, once its guest
                                        is proven off
 instance on another host               devices held are given back when
@@ -28,11 +31,16 @@ from oslo_log import log as logging
 
 from nova.compute import vm_states
 from nova import exception
+from nova import utils
 from nova.volume import cinder
+from nova_zvm_volume.virt.zvm import pending
 from nova_zvm_volume.virt.zvm import records as nova_records
 from zvm_common import exceptions
 
 LOG = logging.getLogger(__name__)
+
+_CONNECTING = ('pending', 'connect')
+_WAITING = _CONNECTING + ('leaving',)
 
 
 class Sweep:
@@ -47,6 +55,7 @@ class Sweep:
     def __init__(self, platform, volumes, context, listed):
         self._platform = platform
         self._volumes = volumes
+        self._pending = pending.Pending(platform)
         self._context = context
         self._listed = listed
         self._records = None
@@ -64,6 +73,7 @@ class Sweep:
             self._attaches_cut_off(used)
             for lun in used:
                 self._guarded(self._judge_lun, lun)
+        self._what_waits()
         for uuid in sorted({str(device.instance) for device in devices}):
             self._guarded(self._judge_instance, uuid, [
                 device for device in devices if str(device.instance) == uuid])
@@ -115,6 +125,56 @@ class Sweep:
             LOG.info('FCP devices %s, held for instance %s, are free: it '
                      'uses no volume', ', '.join(reaped), uuid)
 
+    # what waits for a guest to run
+
+    def _what_waits(self):
+        stale = self._platform.devices.stale_instances()
+        used = self._platform.devices.used()
+        waiting = {str(lun.instance) for lun in used if lun.phase in _WAITING}
+        for uuid in sorted(stale | waiting | {
+                str(lun.instance) for lun in used
+                if self._is_unfinished(lun)}):
+            if uuid in self._records.alive:
+                self._guarded(self._finish, uuid)
+            elif uuid in stale:
+                self._guarded(self._forget, uuid)
+
+    def _is_unfinished(self, lun):
+        """It works, and Nova does not know where it is."""
+        bdm = self._records.mapping_of(lun)
+        return bool(bdm is not None and not lun.phase
+                    and nova_records.data_of(bdm).get('zvm_pending'))
+
+    def _finish(self, uuid):
+        """With Nova's lock: no attach or detach of it is under way."""
+        @utils.synchronized(uuid)
+        def finish(instance):
+            self._records.read_again(uuid)
+            for lun in self._platform.devices.used():
+                if str(lun.instance) == uuid:
+                    self._finish_lun(lun, instance)
+            self._pending.complete(instance, {'block_device_mapping': [
+                nova_records.Mapping(bdm)
+                for bdm in self._records.volumes(uuid)
+                if bdm.connection_info]})
+        finish(self._records.alive[uuid])
+
+    def _finish_lun(self, lun, instance):
+        bdm = self._records.mapping_of(lun)
+        if bdm is None and lun.phase in _CONNECTING:
+            LOG.info('Volume %s waits for its guest, and Nova does not have '
+                     'it there', lun.volume_id, instance=instance)
+            self._volumes.take_back(lun, instance)
+        elif self._is_unfinished(lun):
+            self._pending.connect(instance, lun, nova_records.Mapping(bdm))
+
+    def _forget(self, uuid):
+        """Devices are stale for a guest that was deleted."""
+        known = self._records.past(uuid)
+        if (known is not None and known.deleted
+                and known.name.upper() not in self._listed):
+            self._platform.devices.release(uuid, gone=True)
+
     # volumes
 
     def _attaches_cut_off(self, used):
@@ -156,6 +216,8 @@ class Sweep:
         bdm = self._records.mapping_of(lun)
         if bdm is not None and bdm.connection_info is None:
             return      # undone before, or tried
+        if lun.phase in _WAITING:
+            return      # comes later
         if lun.phase == 'detach' or (bdm is None
                                      and lun.phase == 'dedicate'):
             LOG.info('Volume %s: its %s was cut off', lun.volume_id,

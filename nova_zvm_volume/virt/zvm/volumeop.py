@@ -16,6 +16,7 @@ from nova import exception
 from nova_zvm_volume.virt.zvm import attachment
 from nova_zvm_volume.virt.zvm import connection
 from nova_zvm_volume.virt.zvm import errors
+from nova_zvm_volume.virt.zvm import pending
 from nova_zvm_volume.virt.zvm import records
 from nova_zvm_volume.virt.zvm import undo as undoing
 from zvm_common import exceptions
@@ -26,7 +27,6 @@ CONF = conf.CONF
 LOG = logging.getLogger(__name__)
 
 _MOST_VOLUMES = 256
-_NO_GUEST = (exceptions.GuestUnreachable, exceptions.UnknownNode)
 _UNKNOWN = (exceptions.OutcomeUnknown, exceptions.BadAnswer)
 
 
@@ -68,13 +68,16 @@ class VolumeOps:
                 'zvm_fcp': [str(device.number) for device in devices],
             }
 
-    def attach(self, connection_info, instance, patience=0):
-        """Bring the volume to a running guest and say where it is.
+    def attach(self, connection_info, instance, patience=0, may_wait=False):
+        """Bring the volume to a guest and say where it is.
 
         connection_info is changed only when all went well.  A repeat
         succeeds with the same device path.
 
         :param patience: seconds to wait for a guest that still boots
+        :param may_wait: a guest that is off finds the volume when it next
+            runs, see :mod:`nova_zvm_volume.virt.zvm.pending`; so does one
+            that does not answer, if zvm_attach_unreachable says so
         :raises VolumeAttachFailed: all that was done is undone; what could
             not be undone stays recorded in the ledger
         """
@@ -84,7 +87,14 @@ class VolumeOps:
             what = 'Attaching volume %s to %s' % (volume, instance.name)
             with undoing.Undo(what) as undo:
                 lun, paths, disk = attachment.Attachment(
-                    self._platform, wanted, instance, undo, patience).run()
+                    self._platform, wanted, instance, undo, patience,
+                    may_wait).run()
+        if disk is None:
+            connection.remember_pending(connection_info, lun, paths)
+            LOG.warning('Volume %s is attached, and guest %s has it as soon '
+                        'as it answers', volume, instance.name.upper(),
+                        instance=instance)
+            return
         connection.remember(connection_info, lun, paths, disk)
         LOG.info('Volume %s is %s', volume, disk.device_path,
                  instance=instance)
@@ -102,6 +112,10 @@ class VolumeOps:
 
         :param guest_exists: called without arguments, only when the guest
             does not answer
+        A guest that is off, or does not answer, may keep the LUN until its
+        Linux has forgotten the paths: that is no error, as nobody can hurry
+        it, and the ledger has the LUN as used until then.
+
         :raises DiskNotFound: the ledger says that it is not attached here
         :raises DeviceDetachFailed: the guest uses the disk
         :raises VolumeDetachFailed: it stays attached
@@ -115,8 +129,6 @@ class VolumeOps:
             except exceptions.StaleGeneration:
                 wanted = self._attached(wanted, instance)
                 self._detach(wanted, instance, guest_exists)
-        LOG.info('Volume %s is detached', wanted.volume_id,
-                 instance=instance)
 
     def let_go(self, instance, mappings):
         """The guest is gone: its volumes and FCP devices become free of it.
@@ -169,17 +181,12 @@ class VolumeOps:
     def take_back(self, lun, instance):
         """End an attachment that nobody asks for any more.
 
+        Where the guest does not answer, the ledger has it as leaving.
+
         :param lun: LunState of the used LUN, as just read
-        :raises ZvmError: the guest uses the disk or does not answer; it keeps
-            its volume
+        :raises ZvmError: the guest uses the disk; it keeps its volume
         """
-        node = model.NodeName(instance.name.lower())
-        self._platform.define_node(node, model.Userid(instance.name))
-        self._platform.guest(node).detach(
-            lun.volume_id, lun.generation + 1,
-            guestdisk.paths_of(lun.devices, lun.wwpns, lun.lun), lun.wwid)
-        self._swap_back(self._platform.devices.detach, lun.volume_id,
-                        lun.generation, instance)
+        pending.take_back(self._platform, lun, instance)
 
     def fence(self, volume_id, instance):
         """An attach that was asked for and has not come can come no more."""
@@ -212,14 +219,32 @@ class VolumeOps:
     def _detach(self, wanted, instance, guest_exists):
         try:
             self._paths_away(wanted, instance, guest_exists)
-        except _NO_GUEST as err:
+        except pending.NO_GUEST as err:
             self._attached(wanted, instance)
             if guest_exists():
-                raise _paths_stay(instance, err) from err
+                self._leave(wanted, instance, err)
+                return
             self._let_go(wanted.volume_id, wanted.generation, instance)
-            return
-        self._swap_back(self._platform.devices.detach, wanted.volume_id,
-                        wanted.generation, instance)
+        else:
+            self._swap_back(self._platform.devices.detach, wanted.volume_id,
+                            wanted.generation, instance)
+        LOG.info('Volume %s is detached', wanted.volume_id,
+                 instance=instance)
+
+    def _leave(self, wanted, instance, error):
+        lun = self._swap_back(self._platform.devices.leave, wanted.volume_id,
+                              wanted.generation, instance)
+        if _is_here(lun, instance):
+            LOG.warning(
+                'Volume %s is detached, and its LUN stays used until the '
+                'Linux of guest %s has taken the paths away, which it cannot '
+                'now (%s). Start or reboot the server, or see that the '
+                'management node can log in to it; or delete the server.',
+                wanted.volume_id, instance.name.upper(), error.message,
+                instance=instance)
+        else:
+            LOG.info('Volume %s is detached from a guest that is off',
+                     wanted.volume_id, instance=instance)
 
     def _paths_away(self, wanted, instance, guest_exists):
         node = model.NodeName(instance.name.lower())
@@ -240,19 +265,21 @@ class VolumeOps:
         self._swap_back(self._platform.devices.let_go, volume_id, generation,
                         instance, cooling)
 
-    def _swap_back(self, swap, volume_id, generation, instance, cooling=()):
-        request = (volume_id, generation, model.Uuid(instance.uuid), cooling)
+    def _swap_back(self, swap, volume_id, generation, instance, *cooling):
+        request = (volume_id, generation, model.Uuid(instance.uuid), *cooling)
         kept = ''
         try:
-            _lun, kept = swap(*request)
+            lun, kept = swap(*request)
         except _UNKNOWN as err:
             LOG.warning('Looking what became of the detach of volume %s: %s',
                         volume_id, err, instance=instance)
-            if _is_here(self._platform.look(volume_id), instance):
-                _lun, kept = swap(*request)
+            lun = self._platform.look(volume_id)
+            if _is_here(lun, instance):
+                lun, kept = swap(*request)
         if kept:
             LOG.error('FCP devices stay out of use after detaching volume '
                       '%s: %s', volume_id, kept, instance=instance)
+        return lun
 
     def _let_go_of_mapping(self, mapping, instance, cooling):
         info = mapping.get('connection_info')
@@ -280,7 +307,8 @@ class VolumeOps:
     def _release(self, instance, cooling):
         """FCP devices freed, or else the volumes that hold one."""
         try:
-            self._platform.devices.release(model.Uuid(instance.uuid), cooling)
+            self._platform.devices.release(model.Uuid(instance.uuid), cooling,
+                                           gone=True)
         except exceptions.LunBusy as err:
             volumes = [model.Uuid(text) for text in
                        err.fields.get('volumes', '').split(';') if text]
@@ -288,19 +316,6 @@ class VolumeOps:
                 raise
             return volumes
         return ()
-
-
-def _paths_stay(instance, error):
-    """Why a guest that exists keeps its volume until it answers.
-
-    Running, it may write.  Logged off, its Linux would configure the paths
-    again at the next start, when the LUN may be another tenant's.
-    """
-    return exceptions.GuestUnreachable(
-        'Guest %s does not answer, and only its own Linux can take the paths '
-        'away: %s' % (instance.name.upper(), error.message),
-        advice='Start the server, see that the management node can log in to '
-               'it, and detach again; or delete the server.')
 
 
 def _is_here(lun, instance):

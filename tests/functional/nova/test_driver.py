@@ -396,30 +396,76 @@ class TestGuestGone(Case):
         self.spawn(self.inst)
         self.info = self.attach(self.inst, self.volume)
 
-    def test_a_guest_that_is_off_keeps_its_volume(self):
-        # its Linux would configure the paths again at the next start
+    def test_a_guest_that_is_off_loses_its_devices_with_the_volume(self):
+        # its Linux configures the paths again when it sees the devices
         self.driver.power_off(self.inst)
-        error = self.assertRaises(exception.VolumeDetachFailed, self.detach,
-                                  self.inst, self.info)
-        self.assertIn('Start the server', str(error))
-        self.assertEqual('used', self.lpar.look(self.volume).state)
-        self.driver.power_on(None, self.inst, None)
         self.detach(self.inst, self.info)
         self.assertEqual('ours', self.lpar.look(self.volume).state)
         self.assertEqual([], self.dedicated('ZVM00001'))
+        other = self.instance(2)
+        self.spawn(other)
+        self.attach(other, self.volume)
+        self.driver.power_on(None, self.inst, None)
+        self.assertEqual('', self.lpar.run(
+            'zvm00001', 'ls "$ZVM_ROOT/etc/udev/rules.d"'))
+
+    def test_one_that_hangs_while_it_logs_off_keeps_it(self):
+        self.simulator.event(guest='ZVM00001 logoff hangs')
+        self.detach(self.inst, self.info)
+        self.assertEqual(('used', 'leaving'), (
+            self.lpar.look(self.volume).state,
+            self.lpar.look(self.volume).phase))
+        self.assertEqual(2, len(self.dedicated('ZVM00001')))
+        self.simulator.event(guest='ZVM00001 logoff ends')
+        self.driver.power_on(None, self.inst, None)
+        self.assertEqual('ours', self.lpar.look(self.volume).state)
+
+    def test_attaches_and_starts_at_once_end_in_a_volume_that_works(self):
+        self.detach(self.inst, self.info)
+        self.driver.power_off(self.inst)
+        with futures.ThreadPoolExecutor(3) as pool:
+            jobs = [pool.submit(self.attach, self.inst, self.volume)
+                    for _ in range(2)]
+            jobs.append(pool.submit(self.driver.power_on, None, self.inst,
+                                    None))
+        for job in jobs:
+            job.result()
+        self.driver._pending.complete(self.inst)
+        found = self.lpar.look(self.volume)
+        self.assertEqual(('used', '', str(self.inst.uuid)),
+                         (found.state, found.phase, found.instance))
+        self.assertEqual(2, len(self.dedicated('ZVM00001')))
+        self.assertEqual('4', self.lpar.run(
+            'zvm00001', 'ls "$ZVM_ROOT/sys/bus/scsi/devices" | wc -l'
+        ).strip())
+
+    def test_a_detach_and_a_start_at_once_end_in_a_lun_that_is_ours(self):
+        self.driver.power_off(self.inst)
+        with futures.ThreadPoolExecutor(2) as pool:
+            jobs = [pool.submit(self.detach, self.inst, self.info),
+                    pool.submit(self.driver.power_on, None, self.inst, None)]
+        for job in jobs:
+            job.result()
+        self.driver._pending.complete(self.inst)
+        self.assertEqual('ours', self.lpar.look(self.volume).state)
+        self.assertEqual([], self.dedicated('ZVM00001'))
+        self.assertEqual('', self.lpar.run(
+            'zvm00001', 'ls "$ZVM_ROOT/sys/bus/scsi/devices"'))
 
     def test_detach_from_a_guest_that_was_deleted_beside_us(self):
         self.driver._hypervisor.guest_delete('zvm00001')
         self.detach(self.inst, self.info)
         self.assertEqual('ours', self.lpar.look(self.volume).state)
 
-    def test_attach_to_a_guest_that_is_off_is_refused(self):
+    def test_attach_to_a_guest_that_is_off_waits(self):
         self.detach(self.inst, self.info)
         self.driver.power_off(self.inst)
-        error = self.assertRaises(exception.VolumeAttachFailed, self.attach,
-                                  self.inst, self.volume)
-        self.assertIn('not logged on', str(error))
-        self.assertEqual('ours', self.lpar.look(self.volume).state)
+        info = self.attach(self.inst, self.volume)
+        self.assertNotIn('device_path', info['data'])
+        self.assertEqual('pending', self.lpar.look(self.volume).phase)
+        self.driver.power_on(None, self.inst, None, {
+            'block_device_mapping': [{'connection_info': info}]})
+        self.assertIn('mpath', info['data']['device_path'])
 
     def test_destroy_does_not_need_what_nova_knows(self):
         self.destroy(self.inst)

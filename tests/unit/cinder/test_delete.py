@@ -51,6 +51,15 @@ class DeleteTest(base.DriverTestCase):
             self.assertIn(word, str(error))
         self.assertEqual(['used'], self.pool.states())
 
+    def test_one_that_its_guest_has_not_let_go_of_is_busy(self):
+        self.pool.change(self._lun(), state='used', userid='LNX00001',
+                         phase='leaving', instance=fakes.INSTANCE,
+                         host='compute1')
+        error = self.assertRaises(exception.VolumeIsBusy,
+                                  self.driver.delete_volume, self.volume)
+        for word in ('LNX00001', 'was off or did not answer', 'Start'):
+            self.assertIn(word, str(error))
+
     def test_attached_between_look_and_release(self):
         def attach():
             self.pool.change(self._lun(), state='used', userid='LNX00001',

@@ -73,6 +73,9 @@ class FakeLpar:
         self.guests = collections.defaultdict(FakeGuest)
         self.userids = {}
         self.device_states = {}  # number -> other than held
+        self.off = set()  # userids of guests that are off
+        self.attach_waits = False
+        self.stale = collections.defaultdict(dict)  # instance -> number: past
         self.sweep_interval = 600
         self.devices = FakeDevices(self)
         self._failures = collections.defaultdict(list)
@@ -160,6 +163,8 @@ class FakeGuestDisk:
 
     def _enter(self, volume_id, generation):
         guest = self._lpar.guests[self._node]
+        if self._node.upper() in self._lpar.off:
+            raise exceptions.GuestUnreachable('no route to ' + self._node)
         if guest.silent:
             guest.silent -= 1
             raise exceptions.GuestUnreachable('no route to ' + self._node)
@@ -189,6 +194,14 @@ class FakeGuestDisk:
                 raise exceptions.DeviceBusy('mounted on /mnt', code='inuse')
             guest.disks.pop(str(volume_id), None)
         return self._lpar.act('guest.detach', effect, volume_id, generation)
+
+    def forget(self, devices, past):
+        def effect():
+            for each in past:
+                volume, _, generation = each.partition(':')
+                self._enter(volume, int(generation))
+            return ()
+        return self._lpar.act('guest.forget', effect, devices, past)
 
 
 class FakeDevices:
@@ -239,20 +252,22 @@ class FakeDevices:
         self._lpar.free += numbers
         return numbers, ()
 
-    def release(self, instance_uuid, cooling=()):
+    def release(self, instance_uuid, cooling=(), gone=False):
         return self._lpar.act('devices.release', lambda: self._release(
-            str(instance_uuid), cooling), instance_uuid)
+            str(instance_uuid), cooling, gone), instance_uuid)
 
     def _users(self, instance_uuid):
         return [volume for volume, lun in self._lpar.luns.items()
                 if lun.instance == instance_uuid]
 
-    def _release(self, instance_uuid, cooling=()):
+    def _release(self, instance_uuid, cooling=(), gone=False):
         volumes = self._users(instance_uuid)
         if volumes:
             raise exceptions.LunBusy('in use', code='busy', fields={
                 'volumes': ';'.join(volumes)})
         self._give_back(instance_uuid, cooling)
+        if gone:
+            self._lpar.stale.pop(instance_uuid, None)
 
     def _give_back(self, instance_uuid, cooling):
         held = self._lpar.held.pop(instance_uuid, [])
@@ -272,8 +287,11 @@ class FakeDevices:
         if volume not in self._lpar.luns:
             raise exceptions.VolumeUnknown('unknown', code='unknown')
         lun = self._lpar.luns[volume]
+        off = str(request.userid) in self._lpar.off
+        if off and not request.off:
+            raise exceptions.GuestUnreachable('not logged on', code='off')
         if lun.state == 'used' and lun.instance == str(request.instance_uuid):
-            return lun
+            return self._again(lun, request, off)
         if lun.state != 'ours':
             raise exceptions.LunBusy('used by %s' % lun.node, code='busy')
         if lun.generation != request.generation:
@@ -287,8 +305,81 @@ class FakeDevices:
             instance=str(request.instance_uuid), node=str(request.node),
             userid=str(request.userid),
             devices=tuple(model.DeviceNumber(number) for number in held),
-            attachment=str(request.attachment_id))
+            attachment=str(request.attachment_id),
+            phase='pending' if off else '', guest_off=off)
         return self._lpar.luns[volume]
+
+    def _again(self, lun, request, off):
+        if lun.phase == 'leaving':
+            if lun.generation != request.generation:
+                raise exceptions.StaleGeneration('stale', code='stale')
+            lun = dataclasses.replace(
+                lun, generation=lun.generation + 1, phase='connect',
+                operation_id=str(request.operation_id),
+                attachment=str(request.attachment_id))
+        elif off:
+            lun = dataclasses.replace(lun, phase=lun.phase or 'connect')
+        elif lun.phase:
+            lun = dataclasses.replace(lun, phase='connect')
+        self._lpar.luns[str(lun.volume_id)] = dataclasses.replace(
+            lun, guest_off=off)
+        return self._lpar.luns[str(lun.volume_id)]
+
+    def leave(self, volume_id, generation, instance_uuid):
+        return self._lpar.act('devices.leave', lambda: self._leave(
+            str(volume_id), generation, str(instance_uuid)),
+            volume_id, generation)
+
+    def _leave(self, volume, generation, instance_uuid):
+        lun = self._lpar.luns.get(volume)
+        if (lun is None or lun.instance != instance_uuid
+                or lun.generation != generation or lun.phase == 'pending'):
+            return self._detach(volume, generation, instance_uuid, ())
+        self._lpar.luns[volume] = dataclasses.replace(lun, phase='leaving')
+        mine = [each for each in self._lpar.luns.values()
+                if each.instance == instance_uuid]
+        if (lun.userid in self._lpar.off
+                and all(each.phase == 'leaving' for each in mine)):
+            for each in mine:
+                for number in each.devices:
+                    self._lpar.stale[instance_uuid][str(number)] = (
+                        '%s:%d' % (each.volume_id, each.generation + 1))
+                self._detach(each.volume_id, each.generation, instance_uuid,
+                             ())
+        return self._lpar.luns[volume], ''
+
+    def waiting(self, instance_uuid, userid):
+        return self._lpar.act('devices.waiting', lambda: self._waiting(
+            str(instance_uuid), str(userid)), instance_uuid)
+
+    def _waiting(self, instance_uuid, userid):
+        stale = self._lpar.stale.get(instance_uuid, {})
+        return fcp.Waiting(
+            tuple(lun for lun in self._lpar.luns.values()
+                  if lun.instance == instance_uuid and lun.phase in (
+                      'pending', 'connect', 'leaving')),
+            tuple(model.DeviceNumber(number) for number in sorted(stale)),
+            tuple(sorted(set(stale.values()))), userid in self._lpar.off)
+
+    def pend(self, volume_id, generation, instance_uuid, phase, why=''):
+        def effect():
+            lun = self._lpar.luns[str(volume_id)]
+            if lun.generation != generation or lun.phase == 'leaving':
+                raise exceptions.StaleGeneration('stale', code='stale')
+            self._lpar.luns[str(volume_id)] = dataclasses.replace(
+                lun, phase='' if phase == 'works' else phase,
+                why=why or None)
+        self._lpar.act('devices.pend', effect, volume_id, phase)
+
+    def unstale(self, instance_uuid, devices, past):
+        def effect():
+            for number in devices:
+                self._lpar.stale[str(instance_uuid)].pop(str(number), None)
+        self._lpar.act('devices.unstale', effect, instance_uuid)
+
+    def stale_instances(self):
+        return frozenset(uuid for uuid, found in self._lpar.stale.items()
+                         if found)
 
     def detach(self, volume_id, generation, instance_uuid, cooling=()):
         return self._lpar.act('devices.detach', lambda: self._detach(
@@ -309,7 +400,8 @@ class FakeDevices:
                 raise exceptions.StaleGeneration('stale', code='stale')
             lun = dataclasses.replace(
                 lun, state='ours', generation=generation + 1, instance=None,
-                node=None, userid=None, devices=(), attachment=None)
+                node=None, userid=None, devices=(), attachment=None, phase='',
+                why=None)
         elif lun.state == 'ours' and lun.generation < generation:
             lun = dataclasses.replace(lun, generation=generation)
         self._lpar.luns[volume] = lun

@@ -444,8 +444,8 @@ class TestVolumes(Base):
         made.attach_volume(CONTEXT, info, instance, '/dev/sdb')
         self.connector.guests.add('ZVM00001')
         self.lpar.guests['zvm00001'].silent = 1
-        self.assertRaises(exception.VolumeDetachFailed, made.detach_volume,
-                          CONTEXT, info, instance, '/dev/sdb')
+        made.detach_volume(CONTEXT, info, instance, '/dev/sdb')
+        self.assertEqual('leaving', self.lpar.luns[fakes.VOLUME].phase)
         self.connector.guests.clear()
         self.lpar.guests['zvm00001'].silent = 1
         made.detach_volume(CONTEXT, info, instance, '/dev/sdb')

@@ -25,6 +25,9 @@ class FakeRecords:
     def past(self, uuid):
         return self.others.get(uuid)
 
+    def read_again(self, uuid):
+        """It is as it is."""
+
     def volumes(self, uuid):
         return self.bdms.get(uuid, [])
 
@@ -46,6 +49,10 @@ class FakeBdm:
         self.connection_info = info and jsonutils.dumps(info)
         self.named = named
         self.gone = False
+        self.saved = 0
+
+    def save(self):
+        self.saved += 1
 
     def destroy(self):
         self.gone = True
@@ -188,12 +195,24 @@ class TestAttachCutOff(SweepTest):
         self.assertEqual(before + 1, self.lun().generation)
         self.assertTrue(self.bdm.gone)
 
-    def test_a_guest_that_does_not_answer_keeps_its_volume(self):
+    def test_a_guest_that_does_not_answer_keeps_it_until_it_does(self):
         self.attach()
         self.lpar.guests['zvm00001'].silent = 9
         self.sweep(starting=True)
         self.assert_kept()
-        self.assertFalse(self.bdm.gone)
+        self.assertEqual('leaving', self.lun().phase)
+        self.assertTrue(self.bdm.gone)
+        self.is_here()
+        self.lpar.guests['zvm00001'].silent = 0
+        self.sweep()
+        self.assert_freed()
+
+    def test_a_guest_that_is_off_has_it_no_more(self):
+        self.attach()
+        self.lpar.off.add('ZVM00001')
+        self.sweep(starting=True)
+        self.assert_freed()
+        self.assertTrue(self.bdm.gone)
 
     def test_a_guest_that_uses_the_disk_keeps_it(self):
         self.attach()
@@ -253,6 +272,83 @@ class TestUsed(SweepTest):
         self.sweep(starting=True)
         self.assert_freed()
         self.assertFalse(bdm.gone)
+
+
+class TestWaiting(SweepTest):
+    """What waits for a guest that was off."""
+
+    def setUp(self):
+        super().setUp()
+        self.lpar.off.add('ZVM00001')
+        self.info = self.attach(may_wait=True)
+        self.bdm = FakeBdm(info=self.info)
+        self.is_here(self.bdm)
+
+    def saved(self):
+        return jsonutils.loads(self.bdm.connection_info)['data']
+
+    def test_a_guest_that_is_still_off_is_not_asked(self):
+        self.sweep()
+        self.assertEqual('pending', self.lun().phase)
+        self.assertEqual([], self.lpar.called('guest.attach'))
+
+    def test_one_that_runs_now_gets_its_volume(self):
+        self.lpar.off.clear()
+        self.sweep()
+        self.assertEqual(('used', ''), (self.lun().state, self.lun().phase))
+        self.assertIn('mpath', self.saved()['device_path'])
+        self.assertNotIn('zvm_pending', self.saved())
+
+    def test_a_path_that_was_not_saved_is_saved(self):
+        # a start was quicker than the attach that Nova still had to save
+        self.lpar.luns[fakes.VOLUME] = dataclasses.replace(self.lun(),
+                                                           phase='')
+        self.lpar.off.clear()
+        self.sweep()
+        self.assertIn('mpath', self.saved()['device_path'])
+        self.sweep()
+        self.assertEqual(1, self.bdm.saved)
+
+    def test_an_attach_that_nova_gave_up_is_taken_back(self):
+        self.is_here()
+        self.sweep()
+        self.assert_freed()
+
+    def test_an_attach_under_way_is_left_alone(self):
+        self.bdm.connection_info = None
+        self.sweep()
+        self.assertEqual('used', self.lun().state)
+
+    def test_what_leaves_is_taken_from_a_guest_that_runs_now(self):
+        self.lpar.luns[fakes.VOLUME] = dataclasses.replace(
+            self.lun(), phase='leaving')
+        self.is_here()
+        self.lpar.off.clear()
+        self.sweep()
+        self.assert_freed()
+        self.assertEqual(1, len(self.lpar.called('guest.detach')))
+
+    def test_old_paths_of_a_guest_that_runs_now_are_forgotten(self):
+        self.lpar.stale[self.instance.uuid] = {'3B05': fakes.VOLUME + ':9'}
+        self.sweep()
+        self.assertEqual([], self.lpar.called('guest.forget'))
+        self.lpar.off.clear()
+        self.sweep()
+        self.assertEqual(1, len(self.lpar.called('guest.forget')))
+        self.assertEqual(frozenset(), self.lpar.devices.stale_instances())
+
+    def test_those_of_a_deleted_one_matter_no_more(self):
+        self.lpar.stale[fakes.OTHER_INSTANCE] = {'3B05': fakes.VOLUME + ':9'}
+        self.sweep()
+        self.assertIn(fakes.OTHER_INSTANCE,
+                      self.lpar.devices.stale_instances())
+        self.records.others[fakes.OTHER_INSTANCE] = types.SimpleNamespace(
+            deleted=True, name='zvm00002')
+        self.sweep(listed=['ZVM00002'])
+        self.assertIn(fakes.OTHER_INSTANCE,
+                      self.lpar.devices.stale_instances())
+        self.sweep()
+        self.assertEqual(frozenset(), self.lpar.devices.stale_instances())
 
 
 class TestCooling(SweepTest):

@@ -409,11 +409,27 @@ class TestDetach(Base):
 
     def test_a_guest_that_only_does_not_answer_keeps_its_volume(self):
         self.lpar.guests['zvm00001'].silent = 1
-        error = self.assertRaises(exception.VolumeDetachFailed, self.detach,
-                                  self.info)
-        self.assertIn('no route', str(error))
-        self.assertIn('detach again; or delete the server', str(error))
-        self.assertEqual('used', self.lun().state)
+        self.detach(self.info)
+        self.assertEqual(('used', 'leaving'), (self.lun().state,
+                                               self.lun().phase))
+
+    def test_one_that_is_off_does_not(self):
+        self.lpar.off.add('ZVM00001')
+        self.detach(self.info)
+        self.assertEqual('ours', self.lun().state)
+        self.assertNotEqual({}, self.lpar.stale[fakes.INSTANCE])
+
+    def test_what_becomes_of_it_unseen_is_looked_up(self):
+        self.lpar.off.add('ZVM00001')
+        for after in (False, True):
+            self.lpar.fail('devices.leave', exceptions.OutcomeUnknown('504'),
+                           after)
+            self.detach(self.info)
+            self.assertEqual('ours', self.lun().state)
+            self.lpar.off.clear()
+            self.info = self.attach(fakes.connection_info(
+                generation=self.lun().generation))
+            self.lpar.off.add('ZVM00001')
 
     def test_a_silent_guest_without_the_volume_is_not_attached(self):
         self.detach(self.info)

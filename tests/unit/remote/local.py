@@ -205,6 +205,20 @@ class LocalZhcp(fixtures.Fixture):
         self.write('directory/' + userid, 'USER %s XXX\n' % userid)
         self.write('on/' + userid, '')
 
+    def guest_off(self, userid):
+        """Log off: its devices are free, and stay in its directory entry."""
+        os.unlink(os.path.join(self.root, 'on', userid))
+        for device in self.devices:
+            if self.read('cp/' + device).strip() == userid:
+                self.write('cp/' + device, '')
+
+    def guest_back(self, userid):
+        """Log on again, with the devices of its directory entry."""
+        self.write('on/' + userid, '')
+        for line in self.read('directory/' + userid).splitlines():
+            if line.startswith('DEDICATE'):
+                self.write('cp/' + line.split()[1], userid + '\n')
+
     def run(self, command, read_timeout=None):
         """As zvm_common.xcat.guest.Node.run."""
         done = subprocess.run(

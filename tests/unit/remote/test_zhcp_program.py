@@ -318,7 +318,7 @@ class AttachTest(Base):
                 instance)
         error = self.assertRaises(exceptions.LunBusy, *call)
         self.assertIn('not logged off', str(error))
-        os.remove(os.path.join(self.node.root, 'on/VM00001'))
+        self.node.guest_off('VM00001')
         self.node.write('fail/Image_Device_Undedicate_DM', '596 3619')
         for _ in range(2):
             self.assertRaises(exceptions.SmapiFailed, *call)
@@ -339,7 +339,7 @@ class AttachTest(Base):
         self.assertIn('DEDICATE 3B00', self.directory())
 
     def test_a_guest_that_is_off_is_refused(self):
-        os.remove(os.path.join(self.node.root, 'on/VM00001'))
+        self.node.guest_off('VM00001')
         lun = self.claim()
         self.assertRaises(exceptions.GuestUnreachable, self.attach, lun,
                           new())
