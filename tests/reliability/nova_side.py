@@ -198,6 +198,13 @@ class Side:
             context, volume, instance,
             _mapping(server, volume).attachment_id)
 
+    def reboot(self, server):
+        """Hard."""
+        context, instance = _asked(server, 'reboot')
+        instance.task_state = 'rebooting_hard'
+        instance.save()
+        self._manager.reboot_instance(context, instance, None, 'HARD')
+
     def destroy(self, server):
         context, instance = _asked(server, 'delete')
         instance.task_state = 'deleting'
@@ -263,6 +270,18 @@ class Volumes:
 
     def attachment_complete(self, context, attachment):
         self._ask('attachment_complete', attachment=attachment)
+
+    def attachment_get_all(self, context, instance_id=None, volume_id=None):
+        return [{'id': each['id']} for each in self._ask('records')[
+            'attachments'] if each['instance'] == instance_id]
+
+    def attachment_get(self, context, attachment):
+        from nova import exception
+        if attachment not in [each['id'] for each
+                              in self._ask('records')['attachments']]:
+            raise exception.VolumeAttachmentNotFound(
+                attachment_id=attachment)
+        return {'id': attachment}
 
     def attachment_delete(self, context, attachment):
         from nova import exception

@@ -188,6 +188,10 @@ def _boot(cloud):
                                 volumes=volumes(cloud, 1))['uuid']}
 
 
+def _reboot(cloud):
+    return {'server': server(cloud, 2)[0]}
+
+
 def _destroy(cloud):
     return {'server': server(cloud, 1)[0]}
 
@@ -206,4 +210,5 @@ register('attach_next', 'nova', 'attach', _attach(1))
 register('detach_next', 'nova', 'detach', _detach(2))
 register('detach_last', 'nova', 'detach', _detach(1))
 register('boot', 'nova', 'build', _boot)
+register('reboot_hard', 'nova', 'reboot', _reboot)
 register('destroy', 'nova', 'destroy', _destroy)

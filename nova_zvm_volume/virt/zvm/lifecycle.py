@@ -2,6 +2,7 @@
 """Guests that start, stop and start again, with their volumes."""
 
 from concurrent import futures
+import threading
 import time
 
 from oslo_log import log as logging
@@ -66,6 +67,12 @@ class Lifecycle:
         self._watched.append(self._watchers.submit(self._watch,
                                                    instance.uuid))
 
+    def cleanup_host(self, host):
+        """nova-compute ends: nobody is waited for any more."""
+        self._ending.set()
+        self._watchers.shutdown(wait=False, cancel_futures=True)
+        super().cleanup_host(host)
+
     def wait_for_resumed(self):
         """Wait until the guests of :meth:`resume_state_on_host_boot` are
         looked after; for tests.
@@ -107,6 +114,7 @@ class Lifecycle:
         self._watchers = futures.ThreadPoolExecutor(
             _WATCHERS, thread_name_prefix='zvm-boot')
         self._watched = []
+        self._ending = threading.Event()
 
     def _watch(self, uuid):
         """Settle a guest that boots, and tell why if it cannot be done.
@@ -116,7 +124,7 @@ class Lifecycle:
         """
         give_up = time.monotonic() + CONF.zvm.reachable_timeout
         context = nova_context.get_admin_context()
-        while True:
+        while not self._ending.is_set():
             try:
                 self._settle_fresh(context, uuid)
                 return
@@ -125,7 +133,7 @@ class Lifecycle:
                         or time.monotonic() >= give_up):
                     _add_fault(context, uuid, err)
                     return
-            time.sleep(_BETWEEN_TRIES)
+            self._ending.wait(_BETWEEN_TRIES)
 
     def _settle_fresh(self, context, uuid):
         """As Nova knows the instance now, which may have changed."""

@@ -220,3 +220,27 @@ class TestRefusals(test_driver.Base):
         self.assertRaises(exception.InstanceNotRescuable, made.power_off,
                           instance, 60, 10)
         self.assertNotIn('guest_softstop', self.connector.calls)
+
+
+class TestHostBoot(test_driver.Base):
+
+    def test_a_guest_that_runs_is_left_alone(self):
+        made = self.driver()
+        made.resume_state_on_host_boot(CONTEXT, self.instance(), [], [])
+        self.assertNotIn('guest_start', self.connector.calls)
+
+    def test_one_that_is_off_is_started_and_looked_after(self):
+        made = self.driver()
+        self.connector.off.add('ZVM00001')
+        with mock.patch.object(made, '_settle_fresh') as settle:
+            made.resume_state_on_host_boot(CONTEXT, self.instance(), [], [])
+            made.wait_for_resumed()
+        self.assertEqual(set(), self.connector.off)
+        self.assertEqual(fakes.INSTANCE, settle.call_args.args[1])
+
+    def test_a_service_that_ends_waits_for_nobody(self):
+        made = self.driver()
+        made.cleanup_host('compute1')
+        with mock.patch.object(made, '_settle_fresh') as settle:
+            made._watch(fakes.INSTANCE)
+        settle.assert_not_called()
