@@ -192,6 +192,13 @@ def _reboot(cloud):
     return {'server': server(cloud, 2)[0]}
 
 
+def _resize(cloud):
+    """Of a server that was not resized before."""
+    for each in cloud.records()['servers']:
+        cloud.destroy(each['uuid'])
+    return {'server': server(cloud, 1)[0]}
+
+
 def _destroy(cloud):
     return {'server': server(cloud, 1)[0]}
 
@@ -211,4 +218,5 @@ register('detach_next', 'nova', 'detach', _detach(2))
 register('detach_last', 'nova', 'detach', _detach(1))
 register('boot', 'nova', 'build', _boot)
 register('reboot_hard', 'nova', 'reboot', _reboot)
+register('resize', 'nova', 'resize', _resize)
 register('destroy', 'nova', 'destroy', _destroy)

@@ -153,8 +153,9 @@ class Truth:
     def guests(self):
         """By userid: devices it has and what its Linux has configured.
 
-        Each a dict of ``active`` and ``directory`` (FCP device numbers) and
-        ``paths`` and ``persistent`` (sets of (device, WWPN, LUN)).
+        Each a dict of ``active`` and ``directory`` (FCP device numbers),
+        ``paths`` and ``persistent`` (sets of (device, WWPN, LUN)), and
+        whether it is logged ``on``.
         """
         return {userid: {
             'active': {number.upper() for number
@@ -163,6 +164,7 @@ class Truth:
                           _DEDICATE.findall(guest['directory'])},
             'paths': _paths(guest['folder']),
             'persistent': _persistent(guest['folder']),
+            'on': guest['power'] == 'on',
         } for userid, guest in self._lpar()['guests'].items()
             if userid != ZHCP}
 
