@@ -204,8 +204,17 @@ class Side:
     def attachment_update(self, attachment, connector):
         """The connection_info."""
         row, volume = self._attachment(attachment)
-        return self._cinder._manager(volume).attachment_update(
+        info = self._cinder._manager(volume).attachment_update(
             self._cinder.context, volume, connector, row.id)
+        # the manager has changed the row, and Cinder's API keeps this in it
+        row, _ = self._attachment(attachment)
+        row.connection_info = info
+        row.save()
+        return info
+
+    def attachment_get(self, attachment):
+        """The connection_info that was kept."""
+        return self._attachment(attachment)[0].connection_info
 
     def attachment_complete(self, attachment):
         row, volume = self._attachment(attachment)

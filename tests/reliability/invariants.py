@@ -202,7 +202,11 @@ def paths_belong(view):
 
 
 def attachments_work(view):
-    """What Nova and Cinder call attached is so in the guest."""
+    """What Nova and Cinder call attached is so in the guest.
+
+    One that is off has no paths now: a late request to the Cloud Connector
+    may log it off, which Nova sees from time to time.
+    """
     for each in view.mappings:
         server = view.servers[each['server']]
         volume = view.volumes.get(each['volume'], {})
@@ -215,7 +219,9 @@ def attachments_work(view):
                                                        each['server']):
             yield 'volume %s is in use, its LUN is %s' % (
                 each['volume'], lun.get('state'))
-        elif lun['lun'] not in {path[2] for path in guest.get('paths', ())}:
+            continue
+        kept = guest.get('paths' if guest.get('on') else 'persistent', ())
+        if lun['lun'] not in {path[2] for path in kept}:
             yield 'volume %s is in use, and the guest has no path to it' % (
                 each['volume'])
 

@@ -120,6 +120,8 @@ class Side:
         _ours(self._manager.driver)
         self._manager.rt = Tracker(HOST)
         self._manager.network_api = Nothing()
+        # nobody takes what is cast: the next step is called by hand
+        self._manager.compute_rpcapi = Nothing()
         self._manager.init_host(objects.Service.get_by_compute_host(
             _context(), HOST))
 
@@ -210,6 +212,52 @@ class Side:
         instance.save()
         self._manager.start_instance(context, instance)
 
+    def reboot(self, server):
+        """Hard."""
+        context, instance = _asked(server, 'reboot')
+        instance.task_state = 'rebooting_hard'
+        instance.save()
+        self._manager.reboot_instance(context, instance, None, 'HARD')
+
+    def resize(self, server):
+        """To twice the size, on the same host, and confirmed."""
+        from nova import objects
+        context, instance = _asked(server, 'resize')
+        flavor = instance.flavor.obj_clone()
+        flavor.id, flavor.flavorid, flavor.name = 2, '2', 'twice'
+        flavor.vcpus, flavor.memory_mb = 2, 1024
+        migration = objects.Migration(
+            context, instance_uuid=server, migration_type='resize',
+            source_compute=HOST, dest_compute=HOST, source_node=HOST,
+            dest_node=HOST, dest_host='127.0.0.1', dest_compute_id=1,
+            old_instance_type_id=1, new_instance_type_id=2,
+            status='pre-migrating')
+        migration.create()
+        self._prepare_resize(instance, flavor, migration)
+        image = {'id': _IMAGE, 'properties': {'os_distro': 'rhel9'}}
+        self._manager.resize_instance(context, instance, image, migration,
+                                      flavor, True, None)
+        self._manager.finish_resize(context, '', image, instance, migration,
+                                    None)
+        migration.status = 'confirming'
+        migration.save()
+        self._manager.confirm_resize(context, instance, migration)
+
+    @staticmethod
+    def _prepare_resize(instance, flavor, migration):
+        """As Nova's prep_resize on the same host leaves it."""
+        from nova import objects
+        instance.new_flavor = flavor
+        instance.system_metadata['old_vm_state'] = instance.vm_state
+        instance.task_state = 'resize_prep'
+        instance.migration_context = objects.MigrationContext(
+            instance._context, instance_uuid=instance.uuid,
+            migration_id=migration.id, old_numa_topology=None,
+            new_numa_topology=None, old_pci_devices=None,
+            new_pci_devices=None, old_pci_requests=None,
+            new_pci_requests=None, old_resources=None, new_resources=None)
+        instance.save()
+
     def destroy(self, server):
         context, instance = _asked(server, 'delete')
         instance.task_state = 'deleting'
@@ -276,6 +324,23 @@ class Volumes:
     def attachment_complete(self, context, attachment):
         self._ask('attachment_complete', attachment=attachment)
 
+    def attachment_get_all(self, context, instance_id=None, volume_id=None):
+        return [{'id': each['id']} for each in self._ask('records')[
+            'attachments'] if each['instance'] == instance_id]
+
+    def attachment_get(self, context, attachment):
+        from nova import exception
+        from nova.volume import cinder
+        try:
+            info = self._ask('attachment_get', attachment=attachment)
+        except channels.Failed as err:
+            if err.kind != 'VolumeAttachmentNotFound':
+                raise
+            raise exception.VolumeAttachmentNotFound(
+                attachment_id=attachment) from err
+        return cinder._translate_attachment_ref({
+            'id': attachment, 'connection_info': info or {}})
+
     def attachment_delete(self, context, attachment):
         from nova import exception
         try:
@@ -327,6 +392,9 @@ class Nothing:
 
     def get_allocations_for_consumer(self, *args):
         return {}
+
+    def get_allocs_for_consumer(self, *args):
+        return {'allocations': {}}
 
     def __getattr__(self, name):
         return lambda *args, **kwargs: None

@@ -263,6 +263,17 @@ def _boot(cloud):
                                 volumes=volumes(cloud, 1))['uuid']}
 
 
+def _reboot(cloud):
+    return {'server': server(cloud, 2)[0]}
+
+
+def _resize(cloud):
+    """Of a server that was not resized before."""
+    for each in cloud.records()['servers']:
+        cloud.destroy(each['uuid'])
+    return {'server': server(cloud, 1)[0]}
+
+
 def _destroy(cloud):
     return {'server': server(cloud, 1)[0]}
 
@@ -291,4 +302,6 @@ register('detach_shared_off', 'nova', 'detach', _stopped(2)(_detach))
 register('power_on_pending', 'nova', 'start', _start_pending)
 register('power_on_stale', 'nova', 'start', _start_stale)
 register('boot', 'nova', 'build', _boot)
+register('reboot_hard', 'nova', 'reboot', _reboot)
+register('resize', 'nova', 'resize', _resize)
 register('destroy', 'nova', 'destroy', _destroy)

@@ -48,7 +48,8 @@ def _view():
     view.devices = [{'device': '3B00', 'state': 'used', 'instance': 's1',
                      'guest': 'ZVM00001', 'volumes': 'v1', 'whole': True}]
     view.guests = {'ZVM00001': {'active': {'3B00'}, 'directory': {'3B00'},
-                                'paths': {_PATH}, 'persistent': {_PATH}}}
+                                'paths': {_PATH}, 'persistent': {_PATH},
+                                'on': True}}
     view.lines = {_LUNS[0]: ['used'], _LUNS[1]: ['free']}
     view.nodes = {'zvm00001'}
     return view
@@ -142,7 +143,12 @@ class InvariantsTest(testtools.TestCase):
             self.assertEqual({'paths_belong'}, self.found())
 
     def test_a_volume_in_use_without_a_path(self):
-        self.view.guests['ZVM00001']['paths'] = set()
+        guest = self.view.guests['ZVM00001']
+        guest['paths'] = set()
+        self.assertEqual({'attachments_work'}, self.found())
+        guest['on'] = False
+        self.assertEqual(set(), self.found())
+        guest['persistent'] = set()
         self.assertEqual({'attachments_work'}, self.found())
 
     def test_a_lun_that_is_given_back_and_attached(self):

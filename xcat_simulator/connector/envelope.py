@@ -9,11 +9,16 @@ MODULE = 120
 
 
 class Refusal(Exception):
-    """An error: `code` becomes overallRC, which the Nova driver reads."""
+    """An error: `code` becomes overallRC, which the Nova driver reads.
 
-    def __init__(self, code, message):
+    `module` and `reason` are the SDK's numbers, modID and rs.
+    """
+
+    def __init__(self, code, message, module=MODULE, reason=1):
         super().__init__(message)
         self.code = code
+        self.module = module
+        self.reason = reason
 
 
 def success(output):
@@ -24,8 +29,9 @@ def success(output):
 def failure(refusal):
     status = refusal.code if refusal.code >= 400 else 500
     return httpd.Response.json(
-        {'overallRC': refusal.code, 'modID': MODULE, 'rc': refusal.code,
-         'rs': 1, 'errmsg': str(refusal), 'output': ''}, status)
+        {'overallRC': refusal.code, 'modID': refusal.module,
+         'rc': refusal.code, 'rs': refusal.reason, 'errmsg': str(refusal),
+         'output': ''}, status)
 
 
 def part(body, key, kind):

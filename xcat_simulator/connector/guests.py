@@ -4,6 +4,7 @@
 import re
 
 from xcat_simulator.connector import envelope
+from xcat_simulator.connector import sizes
 from xcat_simulator import machine
 
 USERID = re.compile(r'[A-Z0-9@#$_+:-]{1,8}\Z')
@@ -117,12 +118,31 @@ class Guests:
     def _unpause(self, guest, body):
         self._set_paused(guest, False)
 
+    @classmethod
+    def _set_paused(cls, guest, paused):
+        cls._active(guest)
+        guest.paused = paused
+
+    def _reboot(self, guest, body):
+        """Linux boots anew; the guest stays logged on."""
+        self._active(guest)
+        guest.reboot()
+
+    def _resize_cpus(self, guest, body):
+        with self._lpar.lock:
+            guest.directory = sizes.resize_cpus(
+                guest.userid, guest.directory, body.get('cpu_cnt'))
+
+    def _resize_memory(self, guest, body):
+        with self._lpar.lock:
+            guest.directory = sizes.resize_memory(
+                guest.userid, guest.directory, body.get('size'))
+
     @staticmethod
-    def _set_paused(guest, paused):
+    def _active(guest):
         if guest.power != 'on':
             raise envelope.Refusal(envelope.CONFLICT,
                                    "Guest '%s' is not active" % guest.userid)
-        guest.paused = paused
 
     def _console(self, guest, body):
         state = 'Ready' if guest.power == 'on' else 'logged off'
@@ -132,19 +152,16 @@ class Guests:
 ACTIONS = {
     'deploy': Guests._deploy, 'capture': Guests._capture,
     'start': Guests._start, 'stop': Guests._stop,
-    'softstop': Guests._stop, 'reboot': Guests._reset,
+    'softstop': Guests._stop, 'reboot': Guests._reboot,
     'reset': Guests._reset, 'pause': Guests._pause,
     'unpause': Guests._unpause, 'get_console_output': Guests._console,
+    'resize_cpus': Guests._resize_cpus, 'resize_mem': Guests._resize_memory,
 }
 
 
 def _entry(userid, vcpus, memory, disks):
     """The directory entry: memory in MiB, disks as the request has them."""
-    lines = ['USER %s LBYONLY %dM 64G G' % (userid, memory),
-             'INCLUDE OSDFLT', 'COMMAND SET VCONFIG MODE LINUX',
-             'MACHINE ESA 32']
-    lines += ['CPU %02X%s' % (number, '' if number else ' BASE')
-              for number in range(vcpus)]
+    lines = sizes.statements(userid, vcpus, memory)
     for number, disk in enumerate(disks):
         size = envelope.part(disk, 'size', str).lower()
         if disk.get('is_boot_disk'):

@@ -12,7 +12,8 @@ from xcat_simulator.machine import distro
 
 # A 3390 model 3: what the smallest images of the documentation need.
 CYLINDERS = '3338'
-CONTENT = b'a captured root disk\n'
+# Not text, as no disk is.
+CONTENT = b'a captured root disk\n\x80\xff\x00'
 DEFAULT_DISTRO = 'rhel9'
 
 

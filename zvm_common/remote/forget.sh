@@ -10,6 +10,7 @@ verb_forget() {
     need is_list "$1"
     need is_list "$2"
     need_tools
+    choose_persist
     for past in $(each "$2"); do
         need is_uuid "${past%%:*}"
         need is_number "${past##*:}"

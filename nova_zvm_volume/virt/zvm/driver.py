@@ -21,9 +21,13 @@ from nova.virt import driver as virt_driver
 from nova.virt.zvm import driver as zvm_driver
 from nova_zvm_volume import opts
 from nova_zvm_volume.virt.zvm import errors
+from nova_zvm_volume.virt.zvm import lifecycle
 from nova_zvm_volume.virt.zvm import ownership
 from nova_zvm_volume.virt.zvm import pending
 from nova_zvm_volume.virt.zvm import platform
+from nova_zvm_volume.virt.zvm import refusals
+from nova_zvm_volume.virt.zvm import resize
+from nova_zvm_volume.virt.zvm import snapshot
 from nova_zvm_volume.virt.zvm import sweep
 from nova_zvm_volume.virt.zvm import volumeop
 from zvm_common import conf as zvm_conf
@@ -33,13 +37,15 @@ CONF = conf.CONF
 LOG = logging.getLogger(__name__)
 
 
-class ZVMVolumeDriver(zvm_driver.ZVMDriver):
+class ZVMVolumeDriver(lifecycle.Lifecycle, resize.Resize, snapshot.Snapshot,
+                      refusals.NotOffered, zvm_driver.ZVMDriver):
     """z/VM guests through the Cloud Connector, volumes through xCAT."""
 
     capabilities = dict(
         zvm_driver.ZVMDriver.capabilities,
         has_imagecache=False,
         supports_attach_interface=False,
+        supports_device_tagging=False,
         supports_evacuate=False,
         supports_extend_volume=False,
         supports_migrate_to_same_host=False,
@@ -62,6 +68,7 @@ class ZVMVolumeDriver(zvm_driver.ZVMDriver):
         self._platform = platform.Platform(_settings(), CONF.host)
         self._volumes = volumeop.VolumeOps(self._platform)
         self._pending = pending.Pending(self._platform)
+        self._prepare_watchers()
 
     @staticmethod
     def _validate_options():
@@ -174,14 +181,6 @@ class ZVMVolumeDriver(zvm_driver.ZVMDriver):
                          accel_info, share_info)
         self._complete(instance, block_device_info)
 
-    def reboot(self, context, instance, network_info, reboot_type,
-               block_device_info=None, bad_volumes_callback=None,
-               accel_info=None, share_info=None):
-        super().reboot(context, instance, network_info, reboot_type,
-                       block_device_info, bad_volumes_callback, accel_info,
-                       share_info)
-        self._complete(instance, block_device_info)
-
     def unpause(self, instance):
         super().unpause(instance)
         self._complete(instance)
@@ -289,9 +288,16 @@ class ZVMVolumeDriver(zvm_driver.ZVMDriver):
         instance's (see :mod:`nova_zvm_volume.virt.zvm.ownership`) is left
         alone: only FCP devices that no volume uses are freed then.
 
+        While a resize is reverted the guest is only logged off, see
+        :mod:`nova_zvm_volume.virt.zvm.resize`.
+
         :raises ZVMDriverException: the disks of the guest were to stay, which
             a guest of z/VM cannot lose alone; nothing was changed
         """
+        if resize.is_reverting(instance):
+            self.power_off(instance, CONF.shutdown_timeout,
+                           CONF.compute.shutdown_retry_interval)
+            return
         if not destroy_disks:
             raise exception.ZVMDriverException(
                 error='A guest cannot be removed without its minidisks')

@@ -60,3 +60,16 @@ def configuring():
     except (exceptions.ConfigurationError, exceptions.InvalidValue,
             exceptions.LedgerFormat) as err:
         raise exception.InvalidConfiguration(str(err)) from err
+
+
+@contextlib.contextmanager
+def connecting(what):
+    """The Cloud Connector: its words instead of its whole answer.
+
+    :param what: the beginning of the message
+    """
+    try:
+        yield
+    except exception.ZVMConnectorError as err:
+        raise exception.ZVMDriverException(
+            error='%s: %s' % (what, err.errmsg or err)) from err

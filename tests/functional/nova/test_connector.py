@@ -150,6 +150,49 @@ class PackageTest(ConnectorCase):
             self.assertEqual(state, self.output('guest_get_power_state',
                                                 'vm000001'))
 
+    def test_a_reboot_needs_a_guest_that_is_on(self):
+        self.create()
+        self.assertEqual(409, self.call('guest_reboot',
+                                        'vm000001')['overallRC'])
+
+    def sizes(self):
+        lines = self.guest('VM000001')['directory'].splitlines()
+        return ([line.split()[1] for line in lines
+                 if line.startswith('CPU ')],
+                [line for line in lines if 'RESERVED' in line],
+                lines[0].split()[3])
+
+    def test_processors_and_memory_change_in_the_directory(self):
+        self.create()
+        before = self.sizes()
+        self.assertEqual(['COMMAND DEF STOR RESERVED 64512M'], before[1])
+        for count, cpus in ((3, ['00', '01', '02']), (1, ['00']),
+                            (1, ['00'])):
+            self.output('guest_resize_cpus', 'vm000001', count)
+            self.assertEqual(cpus, self.sizes()[0])
+        for size, mib in (('512m', 512), ('2G', 2048), ('1024M', 1024)):
+            self.output('guest_resize_mem', 'vm000001', size)
+            self.assertEqual((['COMMAND DEF STOR RESERVED %dM'
+                               % (65536 - mib)], '%dM' % mib),
+                             self.sizes()[1:])
+
+    def test_sizes_beyond_the_entry_are_refused_as_the_sdk_does(self):
+        self.create()
+        before = self.sizes()
+        for call, value, code, reason in (
+                ('guest_resize_cpus', 33, 409, 4),
+                ('guest_resize_cpus', 65, 400, 1),
+                ('guest_resize_cpus', '2', 400, 1),
+                ('guest_resize_mem', '65G', 409, 20),
+                ('guest_resize_mem', '10240M', 400, 1),
+                ('guest_resize_mem', 512, 400, 1)):
+            answer = self.call(call, 'vm000001', value)
+            self.assertEqual((code, reason),
+                             (answer['overallRC'], answer['rs']), value)
+        self.assertEqual(404, self.call('guest_resize_cpus', 'nobody',
+                                        2)['overallRC'])
+        self.assertEqual(before, self.sizes())
+
     def test_a_capture_is_exported_to_a_new_file_only(self):
         self.create()
         path = os.path.join(self.useFixture(fixtures.TempDir()).path, 'new')

@@ -3,12 +3,12 @@
 
 from nova.tests.functional.api import client as api_client
 
-from tests.functional.nova import test_compute_manager
+from tests.functional.nova import manager
 
-PATTERN = test_compute_manager.PATTERN
+PATTERN = manager.PATTERN
 
 
-class Case(test_compute_manager.ComputeManagerBase):
+class Case(manager.ManagerCase):
 
     def stop(self, server):
         self.api.post_server_action(server['id'], {'os-stop': None})
@@ -30,7 +30,7 @@ class Case(test_compute_manager.ComputeManagerBase):
         return self.lpar.guests[name.upper()]
 
     def driver_instance(self, server):
-        return test_compute_manager.objects.Instance.get_by_uuid(
+        return manager.objects.Instance.get_by_uuid(
             self.context, server['id'])
 
     def node(self, server):

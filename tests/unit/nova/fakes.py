@@ -413,16 +413,20 @@ class FakeDevices:
 class FakeConnector:
     """In place of ``nova.virt.zvm.utils.ConnectorClient``.
 
-    ``guests`` are the userids it lists, ``calls`` what it was asked.
+    ``guests`` are the userids it lists, ``off`` those that are logged off,
+    ``calls`` what it was asked, and ``asked`` the same with its arguments.
     """
 
     def __init__(self, url=None, ca_file=None):
         self.guests = set()
+        self.off = set()
         self.calls = []
+        self.asked = []
         self.before = {}  # name of a call -> function run first
 
     def call(self, name, *args, **kwargs):
         self.calls.append(name)
+        self.asked.append((name,) + args)
         if name in self.before:
             self.before[name]()
         return getattr(self, '_' + name, lambda *a, **k: None)(*args,
@@ -437,6 +441,15 @@ class FakeConnector:
 
     def _guest_list(self):
         return sorted(self.guests)
+
+    def _guest_get_power_state(self, name):
+        return 'off' if name.upper() in self.off else 'on'
+
+    def _guest_start(self, name):
+        self.off.discard(name.upper())
+
+    def _guest_softstop(self, name, **kwargs):
+        self.off.add(name.upper())
 
     def _image_query(self, imagename):
         return [{'imagename': imagename}]
