@@ -190,7 +190,6 @@ class Truth:
             'paths': _paths(guest['folder'] if guest['power'] == 'on'
                             else None),
             'persistent': _persistent(guest['folder']),
-            'on': guest['power'] == 'on',
         } for userid, guest in self._lpar()['guests'].items()
             if userid != ZHCP}
 

@@ -14,9 +14,6 @@ from zvm_common import fcp
 
 class ComputeManagerTest(manager.ManagerCase):
 
-
-class ComputeManagerTest(manager.ManagerCase):
-
     def test_boot_attach_write_detach_attach_read_delete(self):
         volumes = [self.lpar.claim(), self.lpar.claim()]
         first = self._boot(volumes[0])
