@@ -3,7 +3,8 @@
 
 Every HTTP request of the drivers, to the management node or the Cloud
 Connector, goes through ``requests.Session.send``.  The requests of one
-operation are counted there, without those of Cinder to Glance, and at number k the process ends by SIGKILL:
+operation are counted there, without those of Cinder to Glance, and at number
+k the process ends by SIGKILL:
 
 ========== ================================================================
 ``before`` instead of sending it
