@@ -145,10 +145,14 @@ class TestReconciler(test.NoDBTestCase):
     def test_a_guest_that_boots_is_waited_for(self):
         self.lpar.guests[NODE].silent = 2
         self.run_it(*self.mappings, patience=60)
+        self.assertEqual(2, self.sleep.call_count)
+
+    def test_what_a_silent_guest_must_let_go_of_waits_for_it(self):
         self.lpar.guests[NODE].silent = 2
-        self.run_it(patience=60)
-        self.assertEqual(set(), self.disks)
-        self.assertEqual(4, self.sleep.call_count)
+        self.run_it()
+        self.assertEqual({'leaving'}, {
+            self.lpar.luns[volume].phase
+            for volume in (fakes.VOLUME, fakes.OTHER_VOLUME)})
 
     def test_one_that_stays_silent_is_asked_once(self):
         self.lpar.guests[NODE].silent = 99
