@@ -22,12 +22,7 @@ verb_attach() {
         attach_again
         return
     fi
-    [ "$r_state" = ours ] || refuse busy "$(row)"
-    [ "$r_gen" = "$2" ] || refuse stale "$(row)"
-    [ "$r_role" = current ] || refuse busy "$(row) text=$(text "it is the LUN \
-of no volume")"
-    not_read
-    foreign_user && refuse busy "$(row) text=$(text "$foreign")"
+    nobody_has_it "$2"
     guest_is_off "$5" && refuse off "guest=$5 text=$(text "$q_out")"
     check_devices "$4" "$5"
     r_state=used r_before=ours r_gen=$((r_gen + 1)) r_op=$OP r_phase=dedicate
@@ -40,6 +35,16 @@ of no volume")"
     r_phase=''
     save_lun
     look_row
+}
+
+# A volume's LUN at rest, as it was looked at; or the refusal
+nobody_has_it() { # nobody_has_it GENERATION
+    [ "$r_state" = ours ] || refuse busy "$(row)"
+    [ "$r_gen" = "$1" ] || refuse stale "$(row)"
+    [ "$r_role" = current ] || refuse busy "$(row) text=$(text "it is the LUN \
+of no volume")"
+    not_read
+    foreign_user && refuse busy "$(row) text=$(text "$foreign")"
 }
 
 # The same attachment once more: what is there is looked at, not trusted
