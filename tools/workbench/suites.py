@@ -19,8 +19,7 @@ import words
 KINDS = ('unit', 'functional', 'conformance')
 # Tests of all other folders need no OpenStack and belong to main.
 OPENSTACK = ('cinder', 'nova')
-# More than cores: most of a test's time it waits for processes and clocks.
-WORKERS = '5'
+WORKERS = '3'
 # Seconds; a suite that takes longer hangs.
 LIMIT = 1800
 
