@@ -331,6 +331,13 @@ class Cloud(contextlib.ExitStack):
         if state != 'active':
             raise Unexpected('the new server is %s' % state)
 
+    def forget_images(self):
+        """What nova-compute has loaded into the Cloud Connector is deleted."""
+        url = self.simulator.connector_url(truth.LPAR) + 'images'
+        for each in requests.get(url, timeout=60).json()['output']:
+            requests.delete('%s/%s' % (url, each['imagename']),
+                            timeout=60).raise_for_status()
+
     def attach(self, server, volume):
         self.ask('nova', 'reserve', server=server, volume=volume)
         self.ask('nova', 'attach', server=server, volume=volume)

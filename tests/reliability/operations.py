@@ -225,6 +225,8 @@ def _detach(count):
 
 
 def _boot(cloud):
+    """The first server of its image."""
+    cloud.forget_images()
     return {'server': cloud.ask('nova', 'new_server',
                                 volumes=volumes(cloud, 1))['uuid']}
 
