@@ -27,6 +27,7 @@ from zvm_common.pool import streams
 from zvm_common import stream
 
 from cinder_zvm import errors
+from cinder_zvm import volumeop
 
 LOG = logging.getLogger(__name__)
 
@@ -101,17 +102,28 @@ class Transfers:
         operation = str(uuid.uuid4())
         with self._endpoint(direction, path,
                             limit=lun.size.bytes if size else None) as end:
-            begun = getattr(streams, direction)(
-                self._pool, lun, *size, end.address, end.port, end.pin,
-                self._seconds, operation)
+            begun = self._begin(direction, lun, *size, end.address, end.port,
+                                end.pin, self._seconds, operation)
             end.admit(begun.token, self._peer(begun.address))
             found = self._volumes.wait(lun.volume_id)
             return _agreed(end, found, operation)
 
+    def _begin(self, direction, lun, *args):
+        try:
+            return getattr(streams, direction)(self._pool, lun, *args)
+        except (exceptions.OutcomeUnknown, exceptions.BadAnswer):
+            # one that comes late would write zeros before it finds nobody
+            volumeop.cancelled(
+                self._pool, lun.volume_id, args[-1], 'an image is on its way',
+                'It finds nobody here, and a volume that was to get it is '
+                'wiped.')
+            raise
+
     def _endpoint(self, direction, path, **more):
         return stream.Endpoint(
             direction, path, self._ends.address, ports=self._ends.ports,
-            seconds=self._seconds, **more)
+            seconds=self._seconds, peer=self._ends.zhcp_address or None,
+            **more)
 
     def _peer(self, told):
         found = self._ends.zhcp_address or told

@@ -25,6 +25,7 @@ from zvm_common.pool import managing
 from cinder_zvm import errors
 from cinder_zvm import listing
 from cinder_zvm import unsupported
+from cinder_zvm import volumeop
 
 LOG = logging.getLogger(__name__)
 
@@ -156,7 +157,9 @@ class Managing:
             return managing.manage(pool, volume_id, operation, measured, role)
         except (exceptions.OutcomeUnknown, exceptions.BadAnswer):
             # from here on it takes effect no more, or has done so
-            lun = _cancelled(pool, volume_id, operation)
+            lun = volumeop.cancelled(
+                pool, volume_id, operation, 'a LUN was managed',
+                'Deleting it leaves the LUN to the operator.')
             if lun is None:
                 raise
             return lun
@@ -169,21 +172,6 @@ def is_saved(row):
     be deleted to be rid of it, and its LUN is the operator's.
     """
     return bool(row.provider_id) and row.status != 'error_managing_deleting'
-
-
-def _cancelled(pool, volume_id, operation):
-    """The LUN of a manage whose answer was lost, or None.
-
-    Failing to find out must not hide that the answer was lost.
-    """
-    try:
-        return pool.cancel(volume_id, operation)
-    except exceptions.ZvmError as err:
-        LOG.error('Whether a LUN of pool %(pool)s was managed as %(volume)s '
-                  'is not known: %(error)s Deleting it leaves the LUN to the '
-                  'operator.', {'volume': volume_id, 'pool': pool.name,
-                                'error': err})
-        return None
 
 
 def _refuse_type(volume):

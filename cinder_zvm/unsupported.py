@@ -14,7 +14,7 @@ NO_HOST_ATTACH = ('the cinder-volume host has no path to a LUN of a SCSI '
                   'pool, only guests and the zHCP have')
 
 
-def refusal(operation, why='not supported by this version of the driver'):
+def refusal(operation, why):
     """The exception for an operation that is not offered."""
     return exception.VolumeBackendAPIException(
         message='%s: %s.' % (operation, why))

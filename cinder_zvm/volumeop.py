@@ -44,6 +44,26 @@ def provider_id(lun):
                          '+'.join(str(wwpn) for wwpn in lun.wwpns), lun.lun)
 
 
+def cancelled(pool, volume_id, operation, what, then):
+    """The LUN that a volume has, after an operation whose answer was lost.
+
+    The operation cannot take effect later. Failing to find out must not hide
+    that the answer was lost.
+
+    :param what: would have been done
+    :param then: what becomes of it
+    :returns: LunState; None where the volume has none, or nobody knows
+    """
+    try:
+        return pool.cancel(volume_id, operation)
+    except exceptions.ZvmError as err:
+        LOG.error('Whether %(what)s in pool %(pool)s for volume %(volume)s is '
+                  'not known: %(error)s %(then)s',
+                  {'what': what, 'pool': pool.name, 'volume': volume_id,
+                   'error': err, 'then': then})
+        return None
+
+
 class VolumeOperations:
     """LUN operations of one back-end.
 
@@ -101,27 +121,14 @@ class VolumeOperations:
             raise self._none_fits(err, minimum, maximum) from err
         except (exceptions.OutcomeUnknown, exceptions.BadAnswer):
             # an answer that cannot be read may be that of a claim done
-            lun = self._claimed_after_all(volume_id, operation)
+            lun = cancelled(
+                self.pool, volume_id, operation, 'a LUN was taken',
+                'Deleting the volume frees it; if Cinder creates it '
+                'elsewhere, it stays reserved, with the volume in its owner '
+                'column.')
             if lun is None:
                 raise
             return lun
-
-    def _claimed_after_all(self, volume_id, operation):
-        """The LUN of a claim whose answer was lost, or None.
-
-        None is final: the claim cannot take effect later.  Failing to find
-        out must not hide that the answer was lost.
-        """
-        try:
-            return self.pool.cancel(volume_id, operation)
-        except exceptions.ZvmError as err:
-            LOG.error('Whether a LUN of pool %(pool)s was taken for volume '
-                      '%(volume)s is not known: %(error)s Deleting the '
-                      'volume frees it; if Cinder creates it elsewhere, it '
-                      'stays reserved, with the volume in its owner column.',
-                      {'volume': volume_id, 'pool': self.pool.name,
-                       'error': err})
-            return None
 
     def _none_fits(self, err, minimum, maximum):
         """The refusal, with the figures an operator needs."""

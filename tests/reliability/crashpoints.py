@@ -62,12 +62,23 @@ def points_of(operation, cloud, moments=kill.MOMENTS):
     A request that only reads has no effect that could come late, or without
     its answer.
     """
-    names = cloud.counted(operation.side, operation.call,
-                          **operation.prepare(cloud))
+    args = _prepared(operation, cloud)
+    names = cloud.counted(operation.side, operation.call, **args)
     operations.recover(cloud)
     return [Point(operation.name, k, name, moment)
             for k, name in enumerate(names, 1) for moment in moments
             if moment in ('before', 'answer') or not kill.reads(name)]
+
+
+def _prepared(operation, cloud):
+    """The operation's arguments; what it asks depends on nothing before it.
+
+    cinder-volume confirms new volumes when it next tells of its pool, which
+    would be within whatever comes next.
+    """
+    args = operation.prepare(cloud)
+    cloud.ask('cinder', 'sweep')
+    return args
 
 
 def die(point, cloud):
@@ -77,7 +88,7 @@ def die(point, cloud):
     there are none.
     """
     operation = operations.ALL[point.operation]
-    args = operation.prepare(cloud)
+    args = _prepared(operation, cloud)
     point.exit = cloud.killed(operation.side, operation.call, point.k,
                               point.moment, **args)
     if point.exit != KILLED:

@@ -259,6 +259,8 @@ def _start_stale(cloud):
 
 
 def _boot(cloud):
+    """The first server of its image."""
+    cloud.forget_images()
     return {'server': cloud.ask('nova', 'new_server',
                                 volumes=volumes(cloud, 1))['uuid']}
 

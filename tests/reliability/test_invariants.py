@@ -2,10 +2,13 @@
 """Each invariant sees what it is for, in a view made by hand."""
 
 import copy
+import pathlib
 
+import fixtures
 import testtools
 
 from tests.reliability import invariants
+from tests.reliability import truth
 
 _LUNS = ('4011400000000000', '4011400100000000')
 _PATH = ('3B00', '5005076303001001', _LUNS[0])
@@ -40,6 +43,7 @@ def _view():
     view.truth = Disks()
     view.written = {'v1': 'kept'}
     view.promised = {}
+    view.images, view.left = [], {}
     view.luns = [
         {'lun': _LUNS[0], 'wwid': 'a', 'state': 'used', 'volume': 'v1',
          'instance': 's1', 'whole': True},
@@ -97,6 +101,26 @@ class InvariantsTest(testtools.TestCase):
 
     def test_a_snapshot_is_quiet(self):
         self.snapshot()
+        self.assertEqual(set(), self.found())
+
+    def test_an_image_of_something_else(self):
+        path = pathlib.Path(self.useFixture(fixtures.TempDir()).path, 'raw')
+        truth.make_image(path, 'kept')
+        self.view.images = [('i1', path, 'kept')]
+        self.assertEqual(set(), self.found())
+        self.view.images = [('i1', path, 'else')]
+        self.assertEqual({'images_are_whole'}, self.found())
+
+    def test_what_the_operator_has_on_his_lun(self):
+        self.view.left = {_LUNS[1]: 'his'}
+        self.assertEqual({'operators_data_is_there'}, self.found())
+        self.view.truth.texts[_LUNS[1]] = 'his'
+        self.assertEqual(set(), self.found())
+
+    def test_a_lun_of_the_operator_that_is_free(self):
+        self.view.luns[1]['state'] = 'unmanaged'
+        self.assertIn('operators_luns_are_not_free', self.found())
+        self.view.lines[_LUNS[1]] = ['reserved']
         self.assertEqual(set(), self.found())
 
     def test_a_snapshot_without_its_lun(self):

@@ -35,9 +35,6 @@ class Begun:
     token: str = dataclasses.field(repr=False)
     address: str
 
-    def __iter__(self):
-        return iter((self.lun, self.token, self.address))
-
 
 def probe(pool, address, port, pin, operation):
     """Let the zHCP connect to an endpoint.

@@ -24,12 +24,7 @@ verb_attach() {
         attach_again "$2" "$3" "$9"
         return
     fi
-    [ "$r_state" = ours ] || refuse busy "$(row)"
-    [ "$r_gen" = "$2" ] || refuse stale "$(row)"
-    [ "$r_role" = current ] || refuse busy "$(row) text=$(text "it is the LUN \
-of no volume")"
-    not_read
-    foreign_user && refuse busy "$(row) text=$(text "$foreign")"
+    nobody_has_it "$2"
     [ "$9" = off ] || is_on "$5"
     check_devices "$4" "$5"
     r_state=used r_before=ours r_gen=$((r_gen + 1)) r_op=$OP r_phase=dedicate
@@ -45,6 +40,16 @@ of no volume")"
 
 is_on() { # or refused: the guest cannot be given anything now
     guest_is_off "$1" && refuse off "guest=$1 text=$(text "$q_out")"
+}
+
+# A volume's LUN at rest, as it was looked at; or the refusal
+nobody_has_it() { # nobody_has_it GENERATION
+    [ "$r_state" = ours ] || refuse busy "$(row)"
+    [ "$r_gen" = "$1" ] || refuse stale "$(row)"
+    [ "$r_role" = current ] || refuse busy "$(row) text=$(text "it is the LUN \
+of no volume")"
+    not_read
+    foreign_user && refuse busy "$(row) text=$(text "$foreign")"
 }
 
 # The same attachment once more: what is there is looked at, not trusted

@@ -22,12 +22,7 @@ verb_lend() {
         lend_again "$6"
         return
     fi
-    [ "$r_state" = ours ] || refuse busy "$(row)"
-    [ "$r_gen" = "$2" ] || refuse stale "$(row)"
-    [ "$r_role" = current ] || refuse busy "$(row) text=$(text "it is the LUN \
-of no volume")"
-    not_read
-    foreign_user && refuse busy "$(row) text=$(text "$foreign")"
+    nobody_has_it "$2"
     lendable "$6"
     r_state=used r_before=ours r_gen=$((r_gen + 1)) r_phase=lent r_guest=''
     r_instance='' r_attachment='' r_node=$5 r_host=$4 r_fcp=$6

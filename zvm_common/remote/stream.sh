@@ -52,6 +52,9 @@ begin_stream() { # begin_stream STATE, and what the verb was called with
     [ "$r_scope" = "$4" ] || refuse scope "$(row)"
     find_source "$6"
     stream_is_begun "$1" && return
+    # it comes once more after it was given up
+    [ ! -e "$CLAIMS/$OP" ] || refuse stale "$(row) \
+text=$(text "this transfer is past")"
     [ "$r_gen" = "$3" ] || refuse stale "$(row)"
     [ "$r_state" = ours ] || refuse busy "$(row)"
     case $1/$r_role in

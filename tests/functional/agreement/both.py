@@ -163,8 +163,8 @@ class Both:
     def _as_looked_at(self, volume, late=0):
         record = self.ledger.find(volume)
         return types.SimpleNamespace(
-            volume_id=volume, generation=max(
-                record.generation - late, 0) if record else 1)
+            volume_id=volume, scope=self.stage.pool('zpool1').zhcp.scope,
+            generation=max(record.generation - late, 0) if record else 1)
 
     def switch(self, copy, volume):
         held = [self.ledger.find(each) for each in (volume, copy)]

@@ -7,7 +7,6 @@
     glance.file(image)
 """
 
-import hashlib
 import json
 import pathlib
 import re
@@ -73,15 +72,9 @@ class Glance(fixtures.Fixture):
         return made
 
     def filled(self, image_id):
-        """The data are there: size, sum and status are known."""
-        path, md5, size = self.file(image_id), hashlib.md5(
-            usedforsecurity=False), 0
-        with open(path, 'rb') as stream:
-            while piece := stream.read(_PIECE):
-                md5.update(piece)
-                size += len(piece)
-        self.images[image_id].update(size=size, checksum=md5.hexdigest(),
-                                     status='active')
+        """The data are there; of a sum the real Glance would tell."""
+        self.images[image_id].update(
+            size=self.file(image_id).stat().st_size, status='active')
 
 
 class _Handler(server.BaseHTTPRequestHandler):

@@ -1,51 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Images of each kind, sound and bad, and volumes that are made of them."""
+"""Volumes that are made of images, and images of volumes."""
 
-import os
 import pathlib
-import random
-import shutil
-import subprocess
 import tempfile
 
 from tests.functional.cinder import api
 from tests.functional.cinder import base
 from tests.functional.cinder import harness
+from tests import rawimages
 from tests import waits
 from tests import worlds
 from tests import zeros
-
-MIB = 2 ** 20
-GIB = 2 ** 30
-QEMU_IMG = shutil.which('qemu-img')
-
-
-def scattered(path, size, seed=1, pieces=12):
-    """A raw image: some pieces of data that nothing compresses, and holes.
-
-    Its first and its last byte are data.
-    """
-    chance = random.Random(seed)
-    with open(path, 'wb') as file:
-        file.truncate(size)
-        for place in [0, size - 1] + [chance.randrange(size)
-                                      for _ in range(pieces)]:
-            file.seek(place)
-            file.write(chance.randbytes(
-                min(chance.randrange(1, MIB), size - place)))
-    return path
-
-
-def convert(path, wanted, made, *more):
-    """An image in another format."""
-    subprocess.run([QEMU_IMG, 'convert', '-O', wanted, *more, path, made],
-                   check=True, capture_output=True)
-    return made
-
-
-def truncated(path, size):
-    os.truncate(path, size)
-    return path
 
 
 class ImagesTestCase(api.TrustingTestCase):
@@ -57,7 +22,7 @@ class ImagesTestCase(api.TrustingTestCase):
         return worlds.small()
 
     def setUp(self):
-        if not QEMU_IMG:
+        if not rawimages.QEMU_IMG:
             self.skipTest('qemu-img is missing')
         super().setUp()
         folder = tempfile.TemporaryDirectory()

@@ -310,8 +310,10 @@ class MeanwhileTest(copies.CopiesTestCase):
         self.client.force_delete('/volumes', clone['id'])
         self.client.force_delete('/snapshots', snapshot['id'])
         self.open_gate()
-        self.client.gone(self.client.volume, clone['id'])
-        self.client.gone(self.client.snapshot, snapshot['id'])
+        # the create that fails sets "error" for a moment
+        waits.until(lambda: not self.client.snapshots() and [
+            each['id'] for each in self.client.volumes()] == [
+                self.volume['id']], 60, 0.1)
         waits.until(lambda: self.statuses().count('free') == 12, 60, 0.1)
         self.assertCounted(1, 0, 1)
         self.assertPicture(self.volume, self.volume)

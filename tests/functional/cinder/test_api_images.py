@@ -3,9 +3,11 @@
 
 import pathlib
 import shutil
+import subprocess
 
 from tests.functional.cinder import harness
 from tests.functional.cinder import images
+from tests import rawimages
 from tests import waits
 from tests import zeros
 
@@ -13,14 +15,15 @@ from tests import zeros
 class ToVolumeTest(images.ImagesTestCase):
 
     def test_raw_images_of_each_size(self):
-        for size in (images.MIB, 37 * images.MIB + 512, images.GIB):
-            path = images.scattered(self.path(str(size)), size)
+        for size in (rawimages.MIB, 37 * rawimages.MIB + 512, rawimages.GIB):
+            path = rawimages.scattered(self.path(str(size)), size)
             self.assertIs(self.made(self.glance.add(path)), path)
         self.assertNothingLeft()
 
     def test_a_qcow2_image_of_two_gib(self):
-        raw = images.scattered(self.path('raw'), 2 * images.GIB, pieces=40)
-        image = self.glance.add(images.convert(
+        raw = rawimages.scattered(self.path('raw'), 2 * rawimages.GIB,
+                                  pieces=40)
+        image = self.glance.add(rawimages.convert(
             raw, 'qcow2', self.path('qcow2')), 'qcow2')
         self.assertIs(self.made(image, 2), raw)
 
@@ -39,14 +42,15 @@ class ToVolumeTest(images.ImagesTestCase):
         attachment = self.attached(volume)
         self.scribble(self.provider_id(volume))
         self.detached(volume, attachment)
-        path = images.scattered(self.path('raw'), 5 * images.MIB)
+        path = rawimages.scattered(self.path('raw'), 5 * rawimages.MIB)
         self.client.reimage(volume['id'], self.glance.add(path))
         self.available(volume)
         self.assertIs(volume, path)
 
     def test_many_at_once(self):
-        paths = [images.scattered(self.path(str(seed)), 9 * images.MIB, seed)
-                 for seed in range(4)]
+        paths = [rawimages.scattered(
+            self.path(str(seed)), 9 * rawimages.MIB, seed)
+            for seed in range(4)]
         orders = [self.order(self.glance.add(path)) for path in paths]
         for volume, path in zip(orders, paths):
             self.assertIs(self.available(volume), path)
@@ -63,11 +67,11 @@ class BadImagesTest(images.ImagesTestCase):
         self.deleted(volume)
 
     def raw(self):
-        return images.scattered(self.path('raw'), 20 * images.MIB)
+        return rawimages.scattered(self.path('raw'), 20 * rawimages.MIB)
 
     def test_one_that_was_cut_off_before_it_came_to_glance(self):
-        path = images.convert(self.raw(), 'qcow2', self.path('qcow2'))
-        images.truncated(path, 3 * images.MIB)
+        path = rawimages.convert(self.raw(), 'qcow2', self.path('qcow2'))
+        rawimages.truncated(path, 3 * rawimages.MIB)
         self.refused(self.glance.add(path, 'qcow2'), 'cut off')
 
     def test_one_that_is_shorter_than_glance_says(self):
@@ -76,22 +80,22 @@ class BadImagesTest(images.ImagesTestCase):
         self.refused(image, 'and Glance says')
 
     def test_one_with_a_backing_file(self):
-        made = images.convert(self.raw(), 'qcow2', self.path('qcow2'))
+        made = rawimages.convert(self.raw(), 'qcow2', self.path('qcow2'))
         backed = self.path('backed')
-        images.subprocess.run(
-            [images.QEMU_IMG, 'create', '-f', 'qcow2', '-F', 'qcow2', '-b',
+        subprocess.run(
+            [rawimages.QEMU_IMG, 'create', '-f', 'qcow2', '-F', 'qcow2', '-b',
              made, backed], check=True, capture_output=True)
         self.assertIn('failed safety check', self.failed(
             self.order(self.glance.add(backed, 'qcow2'))))
 
     def test_one_of_another_format_than_glance_says(self):
-        path = images.convert(self.raw(), 'qcow2', self.path('qcow2'))
+        path = rawimages.convert(self.raw(), 'qcow2', self.path('qcow2'))
         volume = self.order(self.glance.add(path, 'raw'))
         self.failed(volume)
 
     def test_one_that_is_larger_than_its_volume(self):
-        path = images.scattered(self.path('big'), 2 * images.GIB)
-        made = images.convert(path, 'qcow2', self.path('qcow2'))
+        path = rawimages.scattered(self.path('big'), 2 * rawimages.GIB)
+        made = rawimages.convert(path, 'qcow2', self.path('qcow2'))
         self.assertIn('doesn\'t fit', self.failed(
             self.order(self.glance.add(made, 'qcow2'))))
 
@@ -117,14 +121,14 @@ class ToImageTest(images.ImagesTestCase):
     def test_a_raw_image_has_all_bytes_of_the_volume(self):
         volume = self.volume()
         path = self.uploaded(volume)
-        self.assertEqual(images.GIB, path.stat().st_size)
+        self.assertEqual(rawimages.GIB, path.stat().st_size)
         self.assertIs(volume, path)
         self.assertNothingLeft()
 
     def test_a_qcow2_image_has_them_too(self):
         volume = self.volume()
-        raw = images.convert(str(self.uploaded(volume, 'qcow2')), 'raw',
-                             self.path('raw'))
+        raw = rawimages.convert(str(self.uploaded(volume, 'qcow2')), 'raw',
+                                self.path('raw'))
         self.assertIs(volume, raw)
 
     def test_an_image_of_a_volume_becomes_a_volume(self):
@@ -137,7 +141,7 @@ class ToImageTest(images.ImagesTestCase):
     def test_what_the_guest_wrote_behind_the_size_is_in_it(self):
         small = [self.created() for _ in range(8)]      # all LUNs of 1 GiB
         volume = self.created()
-        self.assertEqual(2 * images.GIB, self.disk(
+        self.assertEqual(2 * rawimages.GIB, self.disk(
             self.provider_id(volume))[1])
         self.scribble(self.provider_id(volume))
         image = self.client.upload(volume['id'])
@@ -162,9 +166,10 @@ class CutTest(images.ImagesTestCase):
     shared = False
 
     def test_nothing_of_a_cut_image_stays_and_it_can_be_done_again(self):
-        path = images.scattered(self.path('raw'), 50 * images.MIB, pieces=60)
+        path = rawimages.scattered(self.path('raw'), 50 * rawimages.MIB,
+                                   pieces=60)
         image = self.glance.add(path)
-        self.simulator.event(network='cuts after %d' % (10 * images.MIB))
+        self.simulator.event(network='cuts after %d' % (10 * rawimages.MIB))
         volume = self.order(image)
         self.failed(volume)
         self.assertZero(self.provider_id(volume))
@@ -175,9 +180,9 @@ class CutTest(images.ImagesTestCase):
     def test_an_image_that_was_cut_is_no_image(self):
         volume = self.created()
         disk = self.disk_of(volume)
-        images.scattered(self.path('raw'), images.GIB, pieces=60)
+        rawimages.scattered(self.path('raw'), rawimages.GIB, pieces=60)
         shutil.copyfile(self.path('raw'), disk)
-        self.simulator.event(network='cuts after %d' % (10 * images.MIB))
+        self.simulator.event(network='cuts after %d' % (10 * rawimages.MIB))
         image = self.client.upload(volume['id'])
         self.available(volume)
         waits.until(lambda: image not in self.glance.images, 20, 0.1)
@@ -187,7 +192,7 @@ class CutTest(images.ImagesTestCase):
     def test_a_host_that_is_not_reached_is_told_of(self):
         self.simulator.event(network='down')
         volume = self.order(self.glance.add(
-            images.scattered(self.path('raw'), images.MIB)))
+            rawimages.scattered(self.path('raw'), rawimages.MIB)))
         self.assertIn('zvm_stream_address', self.failed(volume))
         self.assertZero(self.provider_id(volume))
 
@@ -202,7 +207,7 @@ class CacheTest(images.ImagesTestCase):
         1, zvm_trust_free_luns=True, image_volume_cache_enabled=True)}
 
     def test_the_second_volume_is_a_clone(self):
-        path = images.scattered(self.path('raw'), 9 * images.MIB)
+        path = rawimages.scattered(self.path('raw'), 9 * rawimages.MIB)
         image = self.glance.add(path)
         first = self.made(image)
         self.assertIs(first, path)

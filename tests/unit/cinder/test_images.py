@@ -35,7 +35,9 @@ class Ends:
     # zvm_common.stream
 
     @contextlib.contextmanager
-    def endpoint(self, direction, path, address, ports, seconds, limit):
+    def endpoint(self, direction, path, address, ports, seconds, peer,
+                 limit=None):
+        self.peer = peer
         self.calls.append(('open', direction, address, ports, seconds,
                            limit))
         yield types.SimpleNamespace(
@@ -127,6 +129,7 @@ class TransferTest(ImagesTestCase):
         self.driver.do_setup(None)
         self.send()
         self.assertIn(('admit', TOKEN, '198.51.100.9'), self.ends.calls)
+        self.assertEqual('198.51.100.9', self.ends.peer)
 
     def test_a_zhcp_without_address_is_told_of(self):
         self.ends.address = ''
@@ -170,6 +173,22 @@ class FailureTest(ImagesTestCase):
         self.ends.begun = exceptions.StaleGeneration('now at 7')
         self.assertIn('now at 7', self.error(self.fill))
         self.assertEqual('open', self.ends.calls[0][0])
+
+    def test_one_whose_answer_was_lost_can_not_come_late(self):
+        for lost in (exceptions.OutcomeUnknown('no answer'),
+                     exceptions.BadAnswer('an answer cut off')):
+            self.ends.begun = lost
+            for call in self.fill, self.send:
+                before = self.pool.count('cancel')
+                self.assertIn(lost.message, self.error(call))
+                self.assertEqual(before + 1, self.pool.count('cancel'))
+
+    def test_nobody_knows_whether_it_comes(self):
+        self.ends.begun = exceptions.OutcomeUnknown('no answer')
+        self.pool.before['cancel'] = [exceptions.ZhcpDown('down')]
+        self.assertIn('no answer', self.error(self.fill))
+        self.assertIn('an image is on its way in pool zpool1',
+                      self.log.output)
 
     def test_an_attached_volume_is_not_opened(self):
         self.pool.change(self.pool.of(self.volume.name_id), state='used',

@@ -127,6 +127,16 @@ class LateTest(StreamBase):
             self.assertIsNone(self.token())
             self.assertEqual(512, streams.outcome(self.now(), operation).size)
 
+    def test_one_that_was_given_up_before_it_landed(self):
+        for verb in self.fill, self.send:
+            operation = new()
+            self.assertEqual('ours', self.pool.cancel(self.lun.volume_id,
+                                                      operation).state)
+            with self.nothing_changes():
+                self.assertRaises(exceptions.StaleGeneration, verb, operation)
+            self.assertIsNone(self.token())
+        self.assertEqual('filling', self.fill(new()).lun.state)
+
     def test_one_that_lands_while_its_failure_is_wiped_is_past(self):
         operation = new()
         begun = self.fill(operation).lun
