@@ -56,18 +56,35 @@ class Point:
         return found
 
 
-def points_of(operation, cloud, moments=kill.MOMENTS):
+def points_of(operation, cloud, moments=kill.MOMENTS, distinct=False):
     """Do it once without dying: a Point for each request and moment.
 
     A request that only reads has no effect that could come late, or without
     its answer.
+
+    :param distinct: see :func:`is_distinct`
     """
     args = _prepared(operation, cloud)
     names = cloud.counted(operation.side, operation.call, **args)
     operations.recover(cloud)
     return [Point(operation.name, k, name, moment)
             for k, name in enumerate(names, 1) for moment in moments
-            if moment in ('before', 'answer') or not kill.reads(name)]
+            if (moment in ('before', 'answer') or not kill.reads(name))
+            and (not distinct or is_distinct(names, k, moment))]
+
+
+def is_distinct(names, k, moment):
+    """Whether a point leaves something that no other one does.
+
+    Who dies has not looked at an answer, whether it came or not.  Before a
+    request all is as after the one before it, but for what the service has
+    saved in its own database, if that one has changed anything.
+
+    :param names: of all requests of the operation
+    """
+    if moment == 'before':
+        return k == 1 or not kill.reads(names[k - 2])
+    return moment != 'answer'
 
 
 def _prepared(operation, cloud):
@@ -136,11 +153,13 @@ class Run:
     :param parents: cloud.Parents, entered
     :param folder: for the clouds
     :param told: called with each Point that is done
+    :param distinct: only points that leave something that no other one does
     """
 
     def __init__(self, parents, folder, names=None, moments=None,
-                 sabotaged=False, told=lambda point: None):
+                 sabotaged=False, told=lambda point: None, distinct=False):
         self._parents = parents
+        self._distinct = distinct
         self._moments = moments or kill.MOMENTS
         self._folder = pathlib.Path(folder)
         self._sabotaged = sabotaged
@@ -196,7 +215,8 @@ class Run:
     def _do(self, task, cloud):
         """Whether the cloud can be used again."""
         if isinstance(task, str):
-            found = points_of(operations.ALL[task], cloud, self._moments)
+            found = points_of(operations.ALL[task], cloud, self._moments,
+                              self._distinct)
             with self._lock:
                 self._points.extend(found)
             return True

@@ -151,7 +151,8 @@ class Side:
         server = objects.Instance(
             _context(), uuid=str(uuid.uuid4()), vcpus=1, memory_mb=512,
             root_gb=1, ephemeral_gb=0, image_ref=_IMAGE, project_id=_OWNER,
-            user_id=_OWNER, config_drive='', system_metadata={}, metadata={},
+            user_id=_OWNER, config_drive='', metadata={}, system_metadata={
+                'image_base_image_ref': _IMAGE, 'image_os_distro': 'rhel9'},
             vm_state='building', task_state='scheduling', flavor=flavor,
             old_flavor=None, new_flavor=None, root_device_name='/dev/vda',
             info_cache=objects.InstanceInfoCache(
@@ -242,6 +243,33 @@ class Side:
         migration.status = 'confirming'
         migration.save()
         self._manager.confirm_resize(context, instance, migration)
+
+    def rebuild(self, server):
+        """From the same image, on the same host."""
+        context, instance = _asked(server, 'rebuild')
+        instance.task_state = 'rebuilding'
+        instance.save()
+        self._manager.image_api = Images()
+        self._manager.rebuild_instance(
+            context, instance, _IMAGE, _IMAGE, [], None, {},
+            _mappings(server), False, False, False, None, None, None, None,
+            [])
+
+    def shelve(self, server):
+        """Its image is made, and it leaves its host."""
+        context, instance = _asked(server, 'shelve')
+        instance.vm_state, instance.task_state = ('shelved',
+                                                  'shelving_offloading')
+        instance.save()
+        self._manager.shelve_offload_instance(context, instance, False, [])
+
+    def unshelve(self, server):
+        context, instance = _asked(server, 'unshelve')
+        instance.task_state = 'unshelving'
+        instance.save()
+        self._manager.unshelve_instance(
+            context, instance, {'id': _IMAGE, 'properties': {
+                'os_distro': 'rhel9'}}, {}, HOST, None, [])
 
     @staticmethod
     def _prepare_resize(instance, flavor, migration):
@@ -376,6 +404,16 @@ class Tracker:
         instance.compute_id = 1
         instance.save()
         yield
+
+    def __getattr__(self, name):
+        return lambda *args, **kwargs: None
+
+
+class Images:
+    """Glance with the one image."""
+
+    def get(self, context, image_id, **kwargs):
+        return {'id': image_id, 'properties': {'os_distro': 'rhel9'}}
 
     def __getattr__(self, name):
         return lambda *args, **kwargs: None

@@ -276,6 +276,16 @@ def _resize(cloud):
     return {'server': server(cloud, 1)[0]}
 
 
+def _rebuild(cloud):
+    return {'server': server(cloud, 2)[0]}
+
+
+def _unshelve(cloud):
+    made, _ = server(cloud, 1)
+    cloud.ask('nova', 'shelve', server=made)
+    return {'server': made}
+
+
 def _destroy(cloud):
     return {'server': server(cloud, 1)[0]}
 
@@ -306,4 +316,7 @@ register('power_on_stale', 'nova', 'start', _start_stale)
 register('boot', 'nova', 'build', _boot)
 register('reboot_hard', 'nova', 'reboot', _reboot)
 register('resize', 'nova', 'resize', _resize)
+register('rebuild', 'nova', 'rebuild', _rebuild)
+register('shelve', 'nova', 'shelve', _destroy)
+register('unshelve', 'nova', 'unshelve', _unshelve)
 register('destroy', 'nova', 'destroy', _destroy)

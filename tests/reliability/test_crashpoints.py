@@ -6,6 +6,7 @@ import contextlib
 import testtools
 
 from tests.reliability import crashpoints
+from tests.reliability import kill
 from tests.reliability import operations
 
 # Few points, and each of them needs a sweep. With a cloud anew after each one
@@ -24,7 +25,8 @@ class CrashPointsTest(testtools.TestCase):
         cls.parents, cls.folder = stack.enter_context(crashpoints.started())
 
     def test_nothing_is_wrong_after_any_crash(self):
-        found = crashpoints.run(self.parents, self.folder / 'all')
+        found = crashpoints.run(self.parents, self.folder / 'all',
+                                distinct=True)
         self.assertEqual(
             ([], []), (found.get('left', []), [
                 point for point in found['list'] if not point['ok']]))
@@ -39,6 +41,19 @@ class CrashPointsTest(testtools.TestCase):
                                 sabotaged=True, **_SABOTAGED)
         self.assertGreater(found['broken'], 0)
         self.assertEqual({-9}, {point['exit'] for point in found['list']})
+
+
+class DistinctTest(testtools.TestCase):
+
+    NAMES = ['GET /guests', 'GET /images', 'POST /guests',
+             'PUT /nodes/zhcp1/dsh attach', 'GET /guests/zvm00001']
+
+    def test_what_leaves_the_same_is_tried_once(self):
+        self.assertEqual({
+            'before': [1, 4, 5], 'answer': [],
+            'effect': [1, 2, 3, 4, 5], 'late': [1, 2, 3, 4, 5]}, {
+            moment: [k for k in range(1, 6) if crashpoints.is_distinct(
+                self.NAMES, k, moment)] for moment in kill.MOMENTS})
 
 
 class RunTest(testtools.TestCase):
