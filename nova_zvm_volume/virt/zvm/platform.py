@@ -53,8 +53,9 @@ class Platform:
     @property
     def devices(self):
         """FCP devices of guests: :class:`zvm_common.fcp.Devices`."""
-        return fcp.Devices(self._zhcp, self._settings.fcp_list,
-                           paths=self._settings.paths, compute=self.who)
+        return fcp.Devices(self._zhcp, self._settings.fcp_groups,
+                           paths=self._settings.paths, compute=self.who,
+                           cooling=self._settings.fcp_cooling)
 
     @property
     def attach_waits(self):
