@@ -165,8 +165,9 @@ class DeviceRanges:
                         for first, last in self.ranges)
 
 
-_GROUPS = ('device numbers and ranges joined by , for each path, and those of '
-           'several paths joined by ; as 3B00-3B3F;3C00-3C1F,3C30')
+_GROUPS = ('4 hex digits, or two such joined by - (first not above last), '
+           'those of one path joined by , and the paths by ; as '
+           '3B00-3B3F;3C00-3C1F,3C30')
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

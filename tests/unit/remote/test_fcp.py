@@ -328,11 +328,15 @@ class TermTest(Base):
     def setUp(self):
         super().setUp()
         self.devices = self.of('3B00;3C00-3C02')
+        self.volume = self.claim().volume_id
+
+    def lun(self):
+        return self.pool.look(self.volume)
 
     def refuse(self):
         self.hold()
         self.fails(REFUSES, '3B00')
-        self.assertRaises(exceptions.SmapiFailed, self.use)
+        self.assertRaises(exceptions.SmapiFailed, self.use, self.lun())
         self.works(REFUSES, '3B00')
 
     def minutes(self):
@@ -346,7 +350,7 @@ class TermTest(Base):
     def test_ten_minutes_and_then_it_is_tried(self):
         self.refuse()
         self.assertEqual('10', self.minutes())
-        self.clock(599)
+        self.clock(500)
         self.assertRaises(exceptions.NoFcpDevice, self.fresh)
         self.clock(601)
         self.assertEqual(['3B00', '3C00'], self.fresh())
@@ -364,7 +368,7 @@ class TermTest(Base):
             self.refuse()
             self.clock(ahead)
         self.hold()
-        used = self.use()
+        used = self.use(self.lun())
         self.devices.detach(used.volume_id, used.generation, self.instance)
         self.refuse()
         self.assertEqual('10', self.minutes())
