@@ -40,8 +40,9 @@ from zvm_common.model.poolline import stamp_owner
 
 __all__ = (
     'BorrowerName', 'Capacity', 'DeviceGroups', 'DeviceNumber',
-    'DeviceRanges', 'GIB', 'HeaderText', 'HostAddress', 'HostName', 'IpAddress', 'Lun', 'MIB',
-    'NODE_GROUP', 'NodeName', 'OperationId', 'POOL_HEADER', 'Path', 'PoolLine',
-    'PoolName', 'Server', 'Userid', 'Uuid', 'Wwpn', 'format_wwpns',
-    'owner_stamp', 'parse_ports', 'parse_wwpns', 'stamp_owner',
+    'DeviceRanges', 'GIB', 'HeaderText', 'HostAddress', 'HostName',
+    'IpAddress', 'Lun', 'MIB', 'NODE_GROUP', 'NodeName', 'OperationId',
+    'POOL_HEADER', 'Path', 'PoolLine', 'PoolName', 'Server', 'Userid',
+    'Uuid', 'Wwpn', 'format_wwpns', 'owner_stamp', 'parse_ports',
+    'parse_wwpns', 'stamp_owner',
 )
