@@ -17,6 +17,7 @@ from cinder.volume import configuration
 from oslo_config import cfg
 
 from cinder_zvm import backend
+from cinder_zvm import devices
 from cinder_zvm import opts
 from cinder_zvm import records
 from zvm_common import exceptions
@@ -208,24 +209,43 @@ def _arguments(argv):
     commands = parser.add_subparsers(required=True)
     audits = commands.add_parser(
         'audit', help="compare the ledger with Cinder's records and the pool")
-    audits.add_argument('--config-file', action='append', required=True,
-                        help='of cinder-volume; may be repeated')
-    audits.add_argument('--backend', required=True, metavar='SECTION',
-                        help="the back-end's section, such as zvmssio1")
+    audits.set_defaults(admit=None)
+    _place(audits)
     audits.add_argument('--rebuild', action='store_true',
                         help='make records that were lost from what Cinder '
                         'has. Stop cinder-volume and nova-compute first')
-    audits.add_argument('--json', action='store_true')
+    shows = commands.add_parser(
+        'devices', help='show the FCP devices of guests, and why one is not '
+        'used')
+    _place(shows)
+    shows.add_argument('--admit', action='append', default=[],
+                       metavar='DEVICE', help='end the quarantine of a '
+                       'device, or try its release now; may be repeated')
     return parser.parse_args(argv)
 
 
+def _place(parser):
+    parser.add_argument('--config-file', action='append', required=True,
+                        help='of cinder-volume; may be repeated')
+    parser.add_argument('--backend', required=True, metavar='SECTION',
+                        help="the back-end's section, such as zvmssio1")
+    parser.add_argument('--json', action='store_true')
+
+
 def main(argv=None):
-    """The command; 0: no difference, 1: differences, 2: could not look."""
+    """The command; 0: no difference, 1: differences, 2: could not look.
+
+    ``devices`` ends with 0 or 2.
+    """
     arguments = _arguments(argv)
     objects.register_all()
     cfg.CONF([word for name in arguments.config_file
               for word in ('--config-file', name)], project='cinder')
     try:
+        if arguments.admit is not None:
+            devices.show(devices.find(_connect(arguments.backend)[0],
+                                      arguments.admit), arguments.json)
+            return 0
         answer = audit(arguments.backend, arguments.rebuild)
     except exceptions.ZvmError as err:
         print('zvm-volume: %s' % err, file=sys.stderr)

@@ -70,11 +70,18 @@ May be left out when the MN's zvm table knows exactly one hypervisor.
     cfg.StrOpt(
         'zvm_fcp_list', default='', sample_default='3B00-3B3F;3C00-3C3F',
         help="""
-FCP devices that guests may get: device numbers and ranges joined with ;.
+FCP devices that guests may get: one group for each path, joined with ;.
+
+A group is device numbers and ranges joined with a comma, such as
+3B00-3B1F,3B30, on one channel path (CHPID) that no other group is on. A guest
+gets zvm_paths devices, each of another group and on another CHPID. Where there
+are fewer groups than paths, a group gives several devices, which then must be
+on different CHPIDs of it; groups may be of different length. A device in two
+groups is refused. Groups that share a CHPID are told in the log when
+nova-compute starts.
 
 A LUN is reached only through devices that also stand in the range column of
-its pool line. Choose ranges on different channel paths (CHPIDs), one for each
-path of a guest. Leave out devices that are used otherwise, those of
+its pool line. Leave out devices that are used otherwise, those of
 zvm_zhcp_fcp_list included.
 
 When empty, nova-compute does not start, and Cinder takes each device that
@@ -210,6 +217,15 @@ FCP devices for each guest, each on a channel path (CHPID) of its own.
 The number of paths to a disk is this times the number of WWPNs on its pool
 line.
 """),
+    cfg.IntOpt(
+        'zvm_fcp_cooling', default=0, min=0, max=604800,
+        help="""
+Seconds that an FCP device, after a guest has used it, is kept from others.
+
+Needed where a storage server goes on for some time to show the LUNs of the
+last guest to the device's WWPN: one of Cinder's other Fibre Channel back-ends,
+which masks them for each guest. Volumes of SCSI pools need none.
+"""),
     cfg.StrOpt(
         'zvm_attach_unreachable', default='refuse', choices=UNREACHABLE,
         help="""
@@ -234,7 +250,8 @@ class Settings:
     ``pool`` is None in a section without the option (Nova's);
     ``hypervisor``, ``ca_file``, ``stream_address`` (Cinder's my_ip then) and
     ``zhcp_address`` (as the zHCP tells) are None when not set.
-    ``stream_ports`` is (low, high), and (0, 0) for any.
+    ``stream_ports`` is (low, high), and (0, 0) for any. ``fcp_list`` has all
+    devices of ``fcp_groups``.
     """
 
     server: model.Server
@@ -258,6 +275,8 @@ class Settings:
     stream_ports: tuple = (0, 0)
     zhcp_address: model.IpAddress | None = None
     attach_unreachable: str = 'refuse'
+    fcp_groups: model.DeviceGroups = model.DeviceGroups()
+    fcp_cooling: int = 0
 
     def of_cloud(self, name):
         """A service's name, unique among all clouds: ``name@cloud``."""
@@ -275,6 +294,8 @@ def settings(section):
         password) and the rule
     """
     read = _Reader(section)
+    groups = (read.optional('zvm_fcp_list', model.DeviceGroups.parse)
+              or model.DeviceGroups())
     result = Settings(
         server=read.required('zvm_xcat_server', model.Server),
         username=read.required('zvm_xcat_username', _header),
@@ -283,7 +304,8 @@ def settings(section):
         hypervisor=read.optional('zvm_hypervisor', model.NodeName),
         pool=(read.required('zvm_scsi_pool', model.PoolName)
               if read.registered('zvm_scsi_pool') else None),
-        fcp_list=read.ranges('zvm_fcp_list'),
+        fcp_list=groups.devices,
+        fcp_groups=groups,
         zhcp_fcp_list=read.ranges('zvm_zhcp_fcp_list'),
         paths=read.plain('zvm_paths'),
         max_oversize_percent=read.plain('zvm_max_oversize_percent'),
@@ -299,7 +321,8 @@ def settings(section):
         stream_ports=(read.optional('zvm_stream_ports', model.parse_ports)
                       or (0, 0)),
         zhcp_address=read.optional('zvm_zhcp_address', model.IpAddress),
-        attach_unreachable=read.plain('zvm_attach_unreachable'))
+        attach_unreachable=read.plain('zvm_attach_unreachable'),
+        fcp_cooling=read.plain('zvm_fcp_cooling'))
     _no_overlap(result)
     return result
 

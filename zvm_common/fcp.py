@@ -5,6 +5,7 @@ import dataclasses
 import re
 
 from zvm_common import exceptions
+from zvm_common import fcpgroups
 from zvm_common import model
 from zvm_common.pool import state
 
@@ -20,7 +21,9 @@ class FcpDevice:
 
     ``wwpn`` is its NPIV WWPN, or the physical one of its CHPID where there is
     no NPIV (``npiv`` false): then all devices of the CHPID share it.
-    ``volumes`` are the ids of the volumes that use it.
+    ``volumes`` are the ids of the volumes that use it. ``instance`` and
+    ``userid`` are '' of one in quarantine, which is nobody's, and ``retry`` is
+    the zHCP's time (seconds of the epoch) when that ends, or 0.
     """
 
     number: model.DeviceNumber
@@ -34,6 +37,7 @@ class FcpDevice:
     lease: int
     volumes: frozenset = frozenset()
     why: str = ''
+    retry: int = 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,45 +88,101 @@ class Devices:
     """The FCP devices of one LPAR for the guests of one compute host.
 
     :param zhcp: zvm_common.zhcp.Zhcp
-    :param fcp_list: DeviceRanges from which guests are served
+    :param fcp_list: DeviceGroups from which guests are served, or
+        DeviceRanges, of which each range is a group
     :param paths: devices for a guest, each on a CHPID of its own
     :param compute: name of the compute host, for messages and records
+    :param cooling: seconds for which a device that was used is nobody's
     """
 
-    def __init__(self, zhcp, fcp_list, paths=2, compute='none'):
+    def __init__(self, zhcp, fcp_list, paths=2, compute='none', cooling=0):
         self._zhcp = zhcp
-        self._ranges = fcp_list
+        self._groups = model.DeviceGroups.of(fcp_list)
         self._paths = paths
+        self._cooling = cooling
         self._compute = zhcp.scope_name(compute)
 
-    def hold(self, instance_uuid, userid):
+    @property
+    def _asked(self):
+        """The groups as an argument: a comma would become a semicolon."""
+        return str(self._groups).replace(',', '+')
+
+    def hold(self, instance_uuid, userid, own=False):
         """The devices of an instance: the same at every call.
 
         They are recorded on the zHCP and stay held until their last volume
-        is detached or :meth:`release` is called.
+        is detached or :meth:`release` is called. One that has become
+        another's or was set offline before it was dedicated is set aside.
 
+        :param own: the guest of this name is proven to be this instance's:
+            what an earlier instance of that name left is ended. Without it
+            that is done when there is no guest of this name at all.
         :returns: tuple of :class:`FcpDevice`
-        :raises NoFcpDevice: naming the exhausted ranges
+        :raises NoFcpDevice: saying what the devices of each group are
         :raises LunBusy: another instance holds devices for this userid
+        :raises SmapiFailed: one of those cannot be undedicated
         """
-        if not self._ranges:
+        if not self._groups:
             raise exceptions.ConfigurationError(
                 'zvm_fcp_list is empty: guests can get no FCP device',
                 advice='Set it to device numbers and ranges such as '
                        '3B00-3B3F;3C00-3C3F.')
-        answer = self._zhcp.call(
-            'hold', model.Uuid(instance_uuid), model.Userid(userid),
-            self._paths, self._ranges, self._zhcp.scope, _LEASE,
-            self._zhcp.hypervisor.zhcp_userid)
+        try:
+            answer = self._zhcp.call(
+                'hold', model.Uuid(instance_uuid), model.Userid(userid),
+                self._paths, self._asked, self._zhcp.scope, _LEASE,
+                self._zhcp.hypervisor.zhcp_userid,
+                'own' if own else 'unknown', self._cooling)
+        except exceptions.NoFcpDevice as err:
+            raise fcpgroups.exhausted(err) from err
         return tuple(_device(row) for row in answer.rows)
+
+    def succeed(self, instance_uuid, userid):
+        """End what earlier instances left under this instance's userid.
+
+        The caller has proven that the guest of this name is its own.
+
+        :raises SmapiFailed: a device cannot be undedicated
+        """
+        self._zhcp.call('succeed', model.Uuid(instance_uuid),
+                        model.Userid(userid))
+
+    def groups(self):
+        """What the devices of the groups are.
+
+        :returns: (tuple of :class:`fcpgroups.Group`, {device number: CHPID}
+            of all that z/VM lists, whether SMAPI shows the whole user
+            directory and so the devices of guests that are off)
+        """
+        fields = self._zhcp.call(
+            'fcpstate', self._asked, self._paths,
+            self._zhcp.hypervisor.zhcp_userid).fields
+        return (fcpgroups.parse(fields.get('groups', ''),
+                                int(fields.get('now') or 0)),
+                dict(part.split(':') for part in _words(fields.get('on'))),
+                fields.get('directory') == 'yes')
+
+    def admit(self, device):
+        """A device in quarantine is a candidate again, for an operator.
+
+        One that did not come off its guest is released now.
+
+        :raises LunBusy: it is neither
+        :raises SmapiFailed: it still does not come off
+        """
+        self._zhcp.call('admit', model.DeviceNumber(device))
 
     def list(self):
         """Every device that the ledger knows, of all hosts and clouds."""
         return tuple(_device(row) for row in self._zhcp.call('devices').rows)
 
     def ours(self):
-        """Those of this scope: another host's or cloud's are never listed."""
-        return tuple(d for d in self.list() if d.scope == self._zhcp.scope)
+        """Those of this scope that an instance has, or that did not leave it.
+
+        Another host's or cloud's are never listed.
+        """
+        return tuple(d for d in self.list()
+                     if d.scope == self._zhcp.scope and d.instance)
 
     def used(self):
         """The LunState of every volume that guests of this host have."""
@@ -159,7 +219,9 @@ class Devices:
     def attach(self, request):
         """Make a volume used by a guest and dedicate its FCP devices.
 
-        Undone on the zHCP when a device cannot be dedicated.
+        A device that z/VM refuses is set aside for a term. Where the request
+        names none, another one takes its place, three times at most; without
+        one, and when it is not the device's fault, all is undone on the zHCP.
 
         :param request: :class:`AttachRequest`
         :returns: the volume's LunState, with its new generation; its
@@ -177,6 +239,7 @@ class Devices:
             model.NodeName(request.node), self._compute,
             ';'.join(str(model.DeviceNumber(d)) for d in request.devices)
             or 'held', 'off' if request.off else 'on',
+            *((self._asked, self._paths) if self._groups else ()),
             operation=request.operation_id)
         return state.lun_state(answer.fields)
 
@@ -267,6 +330,10 @@ class Devices:
                 answer.fields.get('kept', '').replace('~', ' '))
 
 
+def _or_none(check, text):
+    return str(check(text)) if text else ''
+
+
 def _words(text):
     return [word for word in (text or '').split(';') if word]
 
@@ -281,11 +348,12 @@ def _device(fields):
             number=model.DeviceNumber(fields['device']),
             wwpn=model.Wwpn(fields['wwpn']), chpid=fields['chpid'],
             npiv=fields['npiv'] == 'yes', state=fields['state'],
-            instance=str(model.Uuid(fields['instance'])),
-            userid=str(model.Userid(fields['guest'])),
+            instance=_or_none(model.Uuid, fields['instance']),
+            userid=_or_none(model.Userid, fields['guest']),
             scope=fields['scope'], lease=int(fields['lease'] or 0),
             volumes=frozenset(v for v in fields['volumes'].split(';') if v),
-            why=fields.get('why', '').replace('~', ' '))
+            why=fields.get('why', '').replace('~', ' '),
+            retry=int(fields.get('retry') or 0))
     except (KeyError, ValueError) as e:
         raise exceptions.BadAnswer(
             'The zHCP describes an FCP device as %s: %s'

@@ -238,7 +238,8 @@ SAFETY = (records_are_whole, one_volume_on_a_lun, volumes_have_their_luns,
 def devices_are_needed(view):
     """Nothing is held beyond its lease."""
     for record in view.devices:
-        if record['state'] == 'free':
+        # what z/VM refused is nobody's, for a term
+        if record['state'] == 'free' or not record.get('instance'):
             continue
         server = record['instance']
         wanted = set(view.volumes_of(server)) | {

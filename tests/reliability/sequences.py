@@ -383,6 +383,7 @@ class Machine(stateful.RuleBasedStateMachine):
             self.attach(None, place)
         finally:
             self.cloud.simulator.event(smapi_fails='')
+            self.cloud.truth.readmit()
 
     @stateful.rule()
     def reboot_the_zhcp(self):

@@ -104,6 +104,13 @@ class Truth:
         """FCP device records."""
         return self._records('fcp')
 
+    def readmit(self):
+        """As an operator does with devices that z/VM has refused."""
+        for record in self.devices():
+            if (record.get('state'), record.get('stale')) == (
+                    'quarantined', None) and not record.get('instance'):
+                (self._ledger / 'fcp' / record['device']).unlink()
+
     def _records(self, kind):
         found = []
         for path in sorted((self._ledger / kind).glob('[!.]*')):

@@ -118,6 +118,12 @@ class Smapi:
         # xCAT cuts the last line away: smcli ends with an empty one.
         return self._guest(userid).directory.rstrip('\n') + '\n\n'
 
+    def _query_all_dm(self, userid, **_ignored):
+        return ''.join(
+            'Directory Entry_type: 0\nDirectory Entry ID: %s\n%s\n\n'
+            % (each, guest.directory.rstrip('\n'))
+            for each, guest in sorted(self._lpar.guests.items()))
+
     def _system_wwpn_query(self, userid, **_ignored):
         return self._lpar.wwpn_query_text()
 

@@ -9,6 +9,7 @@ or anything else that means something to a shell, a URL or an xCAT node range
 (in a :class:`Userid` ``$`` and ``#`` do: quote it).
 """
 
+from zvm_common.model.address import DeviceGroups
 from zvm_common.model.address import DeviceNumber
 from zvm_common.model.address import DeviceRanges
 from zvm_common.model.address import format_wwpns
@@ -38,9 +39,10 @@ from zvm_common.model.poolline import PoolLine
 from zvm_common.model.poolline import stamp_owner
 
 __all__ = (
-    'BorrowerName', 'Capacity', 'DeviceNumber', 'DeviceRanges', 'GIB',
-    'HeaderText', 'HostAddress', 'HostName', 'IpAddress', 'Lun', 'MIB',
-    'NODE_GROUP', 'NodeName', 'OperationId', 'POOL_HEADER', 'Path', 'PoolLine',
-    'PoolName', 'Server', 'Userid', 'Uuid', 'Wwpn', 'format_wwpns',
-    'owner_stamp', 'parse_ports', 'parse_wwpns', 'stamp_owner',
+    'BorrowerName', 'Capacity', 'DeviceGroups', 'DeviceNumber',
+    'DeviceRanges', 'GIB', 'HeaderText', 'HostAddress', 'HostName',
+    'IpAddress', 'Lun', 'MIB', 'NODE_GROUP', 'NodeName', 'OperationId',
+    'POOL_HEADER', 'Path', 'PoolLine', 'PoolName', 'Server', 'Userid',
+    'Uuid', 'Wwpn', 'format_wwpns', 'owner_stamp', 'parse_ports',
+    'parse_wwpns', 'stamp_owner',
 )

@@ -165,13 +165,77 @@ class DeviceRanges:
                         for first, last in self.ranges)
 
 
-def _range(part, text):
+_GROUPS = ('4 hex digits, or two such joined by - (first not above last), '
+           'those of one path joined by , and the paths by ; as '
+           '3B00-3B3F;3C00-3C1F,3C30')
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class DeviceGroups:
+    """FCP devices by the path that they serve: a :class:`DeviceRanges` each.
+
+    No device is in two groups.
+    """
+
+    groups: tuple = ()
+
+    def __post_init__(self):
+        seen = DeviceRanges()
+        for group in self.groups:
+            twice = seen & group
+            if twice:
+                raise exceptions.InvalidValue(
+                    str(self), '%s in more than one group; the groups, '
+                    'joined by ;, are of different paths' % twice,
+                    'FCP device group')
+            seen |= group
+
+    @classmethod
+    def parse(cls, text):
+        """Read ``3B00-3B3F;3C00-3C1F,3C30``; '' is none.
+
+        :raises InvalidValue: for anything else, or a device in two groups
+        """
+        if not isinstance(text, str):
+            raise exceptions.InvalidValue(text, _GROUPS, 'FCP device group')
+        if not text:
+            return cls()
+        return cls(tuple(
+            DeviceRanges(tuple(_range(part, text, _GROUPS)
+                               for part in group.split(',')))
+            for group in text.split(';')))
+
+    @classmethod
+    def of(cls, ranges):
+        """These groups, or each range of a :class:`DeviceRanges` as one."""
+        if isinstance(ranges, cls):
+            return ranges
+        return cls(tuple(DeviceRanges((each,)) for each in ranges.ranges))
+
+    @property
+    def devices(self):
+        """All of them: :class:`DeviceRanges`."""
+        return DeviceRanges(tuple(each for group in self.groups
+                                  for each in group.ranges))
+
+    def __len__(self):
+        return len(self.groups)
+
+    def __iter__(self):
+        return iter(self.groups)
+
+    def __str__(self):
+        return ';'.join(str(group).replace(';', ',')
+                        for group in self.groups)
+
+
+def _range(part, text, rule=_RANGES):
     match = _RANGE.fullmatch(part)
     if match:
         first, last = (int(n or match[1], 16) for n in match.groups())
         if first <= last:
             return first, last
-    raise exceptions.InvalidValue(text, _RANGES, 'FCP device range')
+    raise exceptions.InvalidValue(text, rule, 'FCP device range')
 
 
 def parse_wwpns(text):

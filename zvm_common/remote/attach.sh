@@ -4,8 +4,10 @@
 # ours -> used by a guest, with its FCP devices dedicated; and back.
 
 # attach VOLUME GENERATION ATTACHMENT INSTANCE USERID NODE HOST DEVICES on|off
+#   [GROUPS PATHS]
 # DEVICES is "held" for all that the instance holds; off: a guest that is off
-# gets them in its directory entry, and finds them when it next runs
+# gets them in its directory entry, and finds them when it next runs.  GROUPS
+# and PATHS are those of hold: from there one that z/VM refuses is replaced
 verb_attach() {
     need is_uuid "$1"
     need is_number "$2"
@@ -16,6 +18,7 @@ verb_attach() {
     need is_word "$7"
     need is_list "$8"
     need is_word "$9"
+    [ -z "${11}" ] || { need is_list "${10}" && need is_number "${11}"; }
     find_volume "$1" || refuse unknown "volume=$1"
     attach_devices=$8
     [ "$8" != held ] || attach_devices=$(fit_for "$4" | tr '\n' ';')
@@ -33,7 +36,12 @@ verb_attach() {
     r_fcp=$attach_devices
     save_lun
     settle || attach_unsettled
-    take_all "$9" || attach_undone
+    spare_groups='' spare_left=3 another_left=
+    [ "$8" != held ] || [ -z "${11}" ] ||
+        spare_groups=${10} spare_paths=${11}
+    until take_all "$9"; do
+        take_another || attach_undone
+    done
     save_lun
     look_row "off=$attach_off"
 }
@@ -82,7 +90,8 @@ this instance")"
     for d in $(each "$attach_devices"); do
         load_fcp "$d" && [ "$f_instance" = "$1" ] && [ "$f_guest" = "$2" ] ||
             refuse nofcp "device=$d text=$(text "not held for this instance")"
-        [ "$f_state" != quarantined ] || refuse nofcp "$(fcp_row)"
+        attach_scope=$f_scope attach_cool=$f_cool
+        ! is_out_of_use || refuse nofcp "$(fcp_row)"
         ! is_stale "$1" || refuse nofcp "$(fcp_row) text=$(text "the guest \
 has old paths configured for it, which go when it next runs")"
         in_ranges "$d" "$range" || refuse nofcp "device=$d ranges=$range \
@@ -103,7 +112,7 @@ in_ranges() { # in_ranges DEVICE RANGES
 
 take_devices() { # take_devices dedicate|into_directory
     for d in $(each "$attach_devices"); do
-        d_device=$d d_function=dedicate
+        d_device=$d d_function=dedicate d_unfit=
         load_fcp "$d" && [ "$f_instance" = "$r_instance" ] &&
             ! is_stale "$r_instance" || {
             s_out="it is not held for this instance" s_rc='' s_rs=''
@@ -116,7 +125,7 @@ take_devices() { # take_devices dedicate|into_directory
             f_byus=yes
         save_fcp
         "$1" "$f_guest" "$d" || return 1
-        f_state=used
+        f_state=used f_tries=''
         save_fcp
     done
 }
@@ -131,7 +140,7 @@ attach_unsettled() {
 attach_undone() {
     said=$(smapi_said "$d_function" "$d_device")
     undone=yes
-    leave_devices held || undone=no
+    leave_devices held && [ -z "$another_left" ] || undone=no
     back_to_ours
     refuse smapi "undone=$undone $said"
 }

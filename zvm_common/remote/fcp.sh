@@ -31,7 +31,8 @@ smapi_said() { # what to tell of the last call: FUNCTION DEVICE
         "$s_rs" "$(text "$s_out")"
 }
 
-# The active half as CP sees it: user:USERID, free, offline or unknown
+# The active half as CP sees it: user:USERID, free, offline, missing (there is
+# no such device) or unknown
 cp_holder() {
     q_out=$(ask_cp q "$1")
     case $q_out in
@@ -39,6 +40,7 @@ cp_holder() {
             q_user=${q_out#*ATTACHED TO }
             printf 'user:%s' "${q_user%%[!A-Z0-9@#\$_:+-]*}"
             ;;
+        *HCP???040E*) echo missing ;;
         *OFFLINE*) echo offline ;;
         *FREE*) echo free ;;
         *) echo unknown ;;
@@ -54,15 +56,29 @@ directory_has() { # directory_has USERID DEVICE
             echo yes || echo no
         return
     fi
+    # 400/4; others of 400 are of an entry that is there, such as a locked one
     case $q_out in
-        *"Return Code: 400"*) echo gone ;;
+        *"Return Code: 400"*"Reason Code: 4"[0-9]*) echo unknown ;;
+        *"Return Code: 400"*"Reason Code: 4"*) echo gone ;;
         *) echo unknown ;;
     esac
 }
 
+# d_unfit: it is the device that is wrong, and another one may be right.  A
+# directory manager that is down refuses every device
 is_nobody_elses() { # is_nobody_elses USERID DEVICE
-    case $(cp_holder "$2") in "user:$1" | free) return 0 ;; esac
-    s_rc=204 s_rs=8 s_out="FCP device $2 is $(cp_holder "$2")"
+    nobodys_holder=$(cp_holder "$2") d_unfit=
+    case $nobodys_holder in
+        "user:$1" | free) return 0 ;;
+        unknown) ;;
+        *) d_unfit=yes ;;
+    esac
+    s_rc=204 s_rs=8 s_out="FCP device $2 is $nobodys_holder"
+    return 1
+}
+
+refused_it() { # always fails; s_...: of this device, or of all
+    case $s_rc in 204 | 404) d_unfit=yes ;; esac
     return 1
 }
 
@@ -71,7 +87,7 @@ directory_half() { # directory_half USERID DEVICE
         yes) ;;
         no)
             smapi Image_Device_Dedicate_DM -T "$1" -v "$2" -r "$2" -R 0 ||
-                [ "$s_rc/$s_rs" = 404/4 ] || return 1
+                [ "$s_rc/$s_rs" = 404/4 ] || refused_it || return 1
             ;;
         *)
             s_rc='' s_rs='' s_out="the directory entry of $1 cannot be read"
@@ -92,7 +108,9 @@ out_of_directory() { # out_of_directory USERID DEVICE: read back
     s_rc='' s_rs='' s_out=
     [ "$(directory_has "$1" "$2")" != yes ] ||
         smapi Image_Device_Undedicate_DM -T "$1" -v "$2" || :
-    case $(directory_has "$1" "$2") in no | gone) return 0 ;; esac
+    case $(directory_has "$1" "$2") in
+        no | gone) undedicated "$1" "$2" && return ;;
+    esac
     s_out=${s_out:-it is still there}
     return 1
 }
@@ -102,11 +120,12 @@ dedicate() { # dedicate USERID DEVICE: both halves, read back
     is_nobody_elses "$1" "$2" || return 1
     directory_half "$1" "$2" || return 1
     if [ "$(cp_holder "$2")" = free ]; then
-        smapi Image_Device_Dedicate -T "$1" -v "$2" -r "$2" -R 0 || return 1
+        smapi Image_Device_Dedicate -T "$1" -v "$2" -r "$2" -R 0 ||
+            refused_it || return 1
     fi
     s_rc='' s_rs='' s_out="not dedicated after SMAPI said so"
-    [ "$(cp_holder "$2")" = "user:$1" ] &&
-        [ "$(directory_has "$1" "$2")" = yes ]
+    [ "$(cp_holder "$2")" = "user:$1" ] || { d_unfit=yes && return 1; }
+    [ "$(directory_has "$1" "$2")" = yes ]
 }
 
 guest_is_off() { # CP knows no such user, or only as logged off
@@ -127,6 +146,7 @@ undedicate() { # undedicate USERID DEVICE
     s_rc=$u_rc s_rs=$u_rs s_out=${u_out:-it is still there}
     case $(directory_has "$1" "$2") in no | gone) ;; *) return 1 ;; esac
     case $(cp_holder "$2") in "user:$1" | unknown) return 1 ;; esac
+    undedicated "$1" "$2"
 }
 
 # All FCP devices of the LPAR: NUMBER STATUS NPIV CHPID PHYSICAL
@@ -137,13 +157,16 @@ wwpn_query() { # wwpn_query ZHCP-USERID
         gsub(/[ \t\r]/, "")
         return $0
     }
+    # NONE, nothing at all or zeros: it has no such name
+    function name(w) {
+        return w ~ /^[0-9a-f]+$/ && length(w) == 16 && w !~ /^0+$/ ? w : "none"
+    }
     /FCP device number:/ { n = toupper(value()) }
     /Status:/ { s = tolower(value()) }
-    /NPIV world wide port number:/ { v = tolower(value()) }
+    /NPIV world wide port number:/ { v = name(tolower(value())) }
     /Channel path ID:/ { c = tolower(value()) }
     /Physical world wide port number:/ {
-        p = tolower(value())
-        if (v !~ /^[0-9a-f]+$/ || length(v) != 16 || v ~ /^0+$/) v = "none"
+        p = name(tolower(value()))
         if (n ~ /^[0-9A-F][0-9A-F][0-9A-F][0-9A-F]$/) print n, s, v, c, p
     }'
 }
@@ -151,26 +174,26 @@ wwpn_query() { # wwpn_query ZHCP-USERID
 fcp_row() {
     printf 'device=%s state=%s guest=%s instance=%s volumes=%s ' \
         "$f_device" "$f_state" "$f_guest" "$f_instance" "$f_volumes"
-    printf 'chpid=%s wwpn=%s npiv=%s lease=%s scope=%s why=%s' \
-        "$f_chpid" "$f_wwpn" "$f_npiv" "$f_lease" "$f_scope" "$f_why"
+    printf 'chpid=%s wwpn=%s npiv=%s lease=%s scope=%s why=%s retry=%s' \
+        "$f_chpid" "$f_wwpn" "$f_npiv" "$f_lease" "$f_scope" "$f_why" \
+        "$f_retry"
 }
 
 held_by() { # held_by INSTANCE: its devices
     grep -l -F -x "instance=$1" "$FCPS"/???? 2>/dev/null | sed 's|.*/||'
 }
 
-# Its devices without those in quarantine, and those for which its Linux has
+# Its devices without those that are out of use, and those for which its Linux has
 # something configured that is not its own any more
 fit_for() { # fit_for INSTANCE
     for d in $(held_by "$1"); do
-        load_fcp "$d" && [ "$f_state" != quarantined ] && ! is_stale "$1" &&
-            echo "$d"
+        load_fcp "$d" && ! is_out_of_use && ! is_stale "$1" && echo "$d"
     done
 }
 
-# hold INSTANCE USERID PATHS RANGES SCOPE LEASE ZHCP-USERID
-# As many devices as paths, each on a CHPID of its own: held for this instance
-# until released, the same ones at every call.
+# hold INSTANCE USERID PATHS GROUPS SCOPE LEASE ZHCP-USERID own|unknown COOLING
+# As many devices as paths, each of its group and on a CHPID of its own: held
+# for this instance until released, the same ones at every call.
 verb_hold() {
     need is_uuid "$1"
     need is_word "$2"
@@ -179,13 +202,19 @@ verb_hold() {
     need is_word "$5"
     need is_number "$6"
     need is_word "$7"
+    need is_word "$8"
+    need is_number "$9"
+    look_after_held "$1"
     held=$(fit_for "$1")
     h_count=$(printf '%s\n' "$held" | grep -c .)
     if [ "$h_count" -lt "$3" ]; then
-        [ -n "$held" ] || other_instance "$1" "$2"
-        pick_devices $(($3 - h_count)) "$4" "$7" "$1"
+        [ -n "$held" ] || no_predecessor "$1" "$2" "$8"
+        # what is held goes on alone, for a detach asks too
+        pick_devices $(($3 - h_count)) "$4" "$3" "$7" "$1" "$2" '' ||
+            [ -n "$held" ] || refuse nofcp "paths=$3 groups=$short \
+now=$(date +%s)"
         for d in $picked; do
-            hold_one "$d" "$@"
+            hold_one "$d" "$1" "$2" - - "$5" "$6" "$9"
         done
         held=$(fit_for "$1")
     fi
@@ -201,81 +230,10 @@ verb_hold() {
     answer "ok rows=$(printf '%s\n' "$held" | grep -c .)"
 }
 
-# A guest made anew under an old name must not find its predecessor's devices
-other_instance() {
-    for d in "$FCPS"/????; do
-        [ -e "$d" ] && load_fcp "${d##*/}" && [ "$f_guest" = "$2" ] &&
-            [ "$f_instance" != "$1" ] && refuse busy "$(fcp_row)"
-    done
-}
-
-pick_devices() { # pick_devices PATHS RANGES ZHCP-USERID INSTANCE
-    all=$(wwpn_query "$3")
-    [ -n "$all" ] || refuse smapi "function=System_WWPN_Query device= rc= \
-rs= text=$(text "no FCP devices are listed for $3")"
-    h_chpids=$(for d in $held; do
-        load_fcp "$d" && printf ' %s ' "$f_chpid"
-    done)
-    taken="$(taken_for "$4") $(line_channels)"
-    picked=$(printf '%s\n' "$all" | awk -v ranges="$2" -v taken=" $taken " \
-        -v paths="$1" -v had="$h_chpids" '
-    function hex(s,   i, n) {
-        for (i = 1; i <= length(s); i++)
-            n = 16 * n + index("0123456789ABCDEF", substr(s, i, 1)) - 1
-        return n
-    }
-    function listed(d,   i, m, e, part) {
-        m = split(toupper(ranges), part, ";")
-        for (i = 1; i <= m; i++) {
-            if (split(part[i], e, "-") == 1) e[2] = e[1]
-            if (hex(d) >= hex(e[1]) && hex(d) <= hex(e[2])) return 1
-        }
-        return 0
-    }
-    listed($1) {
-        count++
-        if ($2 != "free" || index(taken, " " $1 " ") ||
-            index(had, " " $4 " ")) next
-        free[$4]++
-        if (!($4 in first)) { order[++n] = $4; first[$4] = $1 }
-    }
-    END {
-        if (n < paths) {
-            printf "none listed=%d free=%d chpids=%d\n", count, count_free(), n
-            exit
-        }
-        # the CHPIDs with most devices left, so that none runs dry alone
-        for (i = 1; i <= paths; i++) {
-            best = 0
-            for (j = 1; j <= n; j++) {
-                if (j in done) continue
-                if (!best || free[order[j]] > free[order[best]]) best = j
-            }
-            done[best] = 1
-            printf "%s ", first[order[best]]
-        }
-    }
-    function count_free(   k, t) { for (k in free) t += free[k]; return t }')
-    case $picked in
-        none*)
-            # what is held goes on, for a detach asks too
-            [ -z "$held" ] || { picked=''; return; }
-            refuse nofcp "ranges=$2 paths=$1 ${picked#none } \
-stale=$(stale_for "$4" | grep -c . | grep -v -x 0)"
-            ;;
-    esac
-}
-
-line_channels() { # devices that lines of used LUNs name, ours or not
-    cat "$POOLS"/*.conf 2>/dev/null |
-        awk -F, '$1 == "used" { gsub(/;/, " ", $7); print toupper($7) }' |
-        tr '\n' ' '
-}
-
-hold_one() { # hold_one DEVICE INSTANCE USERID PATHS RANGES SCOPE LEASE ZHCP
+hold_one() { # hold_one DEVICE INSTANCE USERID - - SCOPE LEASE [COOLING]
     load_fcp "$1"
     f_device=$1 f_state=held f_instance=$2 f_guest=$3 f_scope=$6
-    f_volumes='' f_byus='' f_why='' f_node=''
+    f_volumes='' f_byus='' f_why='' f_node='' f_retry='' f_cool=${8:-}
     lease_fcp "$7"
     # shellcheck disable=SC2046 # five words without anything to expand
     set -- $(printf '%s\n' "$all" | grep "^$1 ")
@@ -324,17 +282,20 @@ give_back() { # give_back held|free: f_...
         f_state=releasing
         save_fcp
         if ! undedicate "$f_guest" "$f_device"; then
-            f_state=quarantined f_why=$(text "$s_out")
+            f_why=$(text "$s_out")
             save_fcp
             return 1
         fi
     fi
-    f_state=held f_byus='' f_why=''
+    was_used=$f_node
+    f_state=held f_byus='' f_why='' f_node=''
     if [ "$1" = held ]; then
         lease_fcp "$HOLD_LEASE" && save_fcp
     elif set_has "$cool" "$f_device"; then
         f_state=cooling
         save_fcp
+    elif [ -n "$was_used" ] && [ "${f_cool:-0}" -gt 0 ]; then
+        nobodys cooling "$f_cool"
     else
         free_fcp
     fi

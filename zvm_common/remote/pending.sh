@@ -55,7 +55,7 @@ come_back() { # come_back GENERATION ATTACHMENT
     [ "$r_gen" = "$1" ] || refuse stale "$(row)"
     for d in $(each "$r_fcp"); do
         load_fcp "$d" && [ "$f_instance" = "$r_instance" ] &&
-            [ "$f_state" != quarantined ] && ! is_stale "$r_instance" ||
+            ! is_out_of_use && ! is_stale "$r_instance" ||
             refuse busy "$(row) text=$(text "it is being detached, and FCP \
 device $d has left the guest")"
     done
@@ -69,15 +69,6 @@ device $d has left the guest")"
 
 is_stale() { case ";$f_stale" in *";$1:"*) return 0 ;; esac; return 1; }
 
-# Devices that an instance cannot be given; others may have those that are
-# stale for it
-taken_for() { # taken_for INSTANCE
-    {
-        grep -L -F -x state=free "$FCPS"/????
-        grep -l -F "$1:" "$FCPS"/????
-    } 2>/dev/null | sed 's|.*/||' | tr '\n' ' '
-}
-
 stale_for() { # stale_for INSTANCE: devices
     grep -l -F "$1:" "$FCPS"/???? 2>/dev/null | sed 's|.*/||'
 }
@@ -86,7 +77,7 @@ stale_for() { # stale_for INSTANCE: devices
 free_fcp() {
     [ -n "$f_stale" ] || { drop_fcp "$f_device"; return; }
     f_state=free f_instance='' f_guest='' f_node='' f_volumes='' f_byus=''
-    f_lease='' f_boot='' f_scope='' f_why=''
+    f_lease='' f_boot='' f_scope='' f_why='' f_retry='' f_tries='' f_cool=''
     save_fcp
 }
 
@@ -192,7 +183,7 @@ leave_directory() { # f_..., $leaving
     f_state=releasing
     save_fcp
     out_of_directory "$f_guest" "$f_device" && return
-    f_state=quarantined f_why=$(text "$s_out")
+    f_why=$(text "$s_out")
     save_fcp
 }
 

@@ -236,7 +236,7 @@ rebuild_fcp() { # rebuild_fcp DEVICE: as its volumes say, for r_...
     load_fcp "$1" && [ "$f_state" != free ] || {
         all=$(wwpn_query "$(zhcp_userid)")
         # the scope of nova-compute, whose sweeps look for it
-        hold_one "$1" "$r_instance" "$r_guest" 0 - "nova:$r_host" 0 -
+        hold_one "$1" "$r_instance" "$r_guest" 0 - "nova:$r_host" 0
     }
     [ "$f_instance" = "$r_instance" ] || return 0
     f_state=used f_byus=yes f_node=$r_node

@@ -3,14 +3,19 @@
 
 import re
 
+from oslo_log import log as logging
+
 from zvm_common import exceptions
 from zvm_common import fcp
+from zvm_common import fcpgroups
 from zvm_common import guestdisk
 from zvm_common import pool
 from zvm_common.xcat import guest
 from zvm_common.xcat import hypervisor
 from zvm_common.xcat import session
 from zvm_common import zhcp
+
+LOG = logging.getLogger(__name__)
 
 _WHO = 's=; [ "$(id -u)" = 0 ] || s="sudo -n"; '
 _QUERY_SELF = _WHO + '$s vmcp q userid'
@@ -53,8 +58,9 @@ class Platform:
     @property
     def devices(self):
         """FCP devices of guests: :class:`zvm_common.fcp.Devices`."""
-        return fcp.Devices(self._zhcp, self._settings.fcp_list,
-                           paths=self._settings.paths, compute=self.who)
+        return fcp.Devices(self._zhcp, self._settings.fcp_groups,
+                           paths=self._settings.paths, compute=self.who,
+                           cooling=self._settings.fcp_cooling)
 
     @property
     def attach_waits(self):
@@ -82,6 +88,29 @@ class Platform:
                    self.hypervisor.zhcp_hostname, found),
                 advice='Let cloud_connector_url and zvm_hypervisor in [zvm] '
                        'name the same LPAR.')
+        self._check_devices()
+
+    def _check_devices(self):
+        """Say what will go wrong with zvm_fcp_list; a repair may change it.
+
+        z/VM may show a channel path otherwise after a repair, and guests that
+        have their devices are served anyway: nothing here stops the service.
+        """
+        groups, chpids, directory = self.devices.groups()
+        LOG.info('FCP devices for guests: %s', '; '.join(map(str, groups)))
+        for chpid, texts in sorted(fcpgroups.shared_chpids(
+                self._settings.fcp_groups, chpids).items()):
+            LOG.warning('Groups %s of zvm_fcp_list are both on CHPID %s. A '
+                        'guest gets one device of a CHPID, so that its paths '
+                        'may fail to be found although devices are free: let '
+                        'each group be on CHPIDs of its own.',
+                        ' and '.join(texts), chpid)
+        if not directory:
+            LOG.warning('SMAPI does not show the user directory to zHCP %s '
+                        '(Query_All_DM). FCP devices in the directory entry '
+                        'of a guest that is off cannot be told from free '
+                        'ones: let zvm_fcp_list have none that other guests '
+                        'have.', self.hypervisor.zhcp_hostname)
 
     def _system(self):
         """The z/VM system that the zHCP runs on, as CP names it."""

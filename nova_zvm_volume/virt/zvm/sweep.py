@@ -18,7 +18,9 @@ that waits for its guest to run        module pending
 instance here, volume not its          told, nothing is done; an attach that
                                        waits for the guest is undone
 instance deleted here                  all it left is let go, once its guest
-                                       is proven off
+                                       is proven off, or proven to be another
+                                       instance's of that name
+FCP device that did not come off       tried again
 instance on another host               devices held are given back when
                                        their lease is over
 no such instance                       told, nothing is done
@@ -33,6 +35,7 @@ from nova.compute import vm_states
 from nova import exception
 from nova import utils
 from nova.volume import cinder
+from nova_zvm_volume.virt.zvm import ownership
 from nova_zvm_volume.virt.zvm import pending
 from nova_zvm_volume.virt.zvm import records as nova_records
 from zvm_common import exceptions
@@ -108,10 +111,23 @@ class Sweep:
             self._volumes.let_go(gone, ())
             LOG.info('What instance %s (guest %s) left is free', uuid,
                      devices[0].userid)
+        else:
+            self._end_past(uuid, devices[0].userid)
+
+    def _end_past(self, uuid, userid):
+        """A guest of this name is there: an heir's, or its own still."""
+        for heir in self._records.alive.values():
+            if heir.name.upper() == userid and ownership.is_ours(heir):
+                self._platform.devices.succeed(heir.uuid, userid)
+                LOG.info('What instance %s left under the name of guest %s is '
+                         'free: the guest is another one now', uuid, userid,
+                         instance=heir)
 
     def _is_unneeded(self, uuid, device):
         if device.volumes:
             return False
+        if device.state in ('releasing', 'quarantined'):
+            return True     # its release is tried again
         if device.state == 'cooling':
             return str(device.wwpn) not in self._records.named_wwpns(uuid)
         return not self._records.volumes(uuid)

@@ -16,6 +16,7 @@ from nova import exception
 from nova_zvm_volume.virt.zvm import attachment
 from nova_zvm_volume.virt.zvm import connection
 from nova_zvm_volume.virt.zvm import errors
+from nova_zvm_volume.virt.zvm import ownership
 from nova_zvm_volume.virt.zvm import pending
 from nova_zvm_volume.virt.zvm import records
 from nova_zvm_volume.virt.zvm import undo as undoing
@@ -46,12 +47,15 @@ class VolumeOps:
         the same at every call, also before the guest exists and after a
         restart, until the last volume is detached or :meth:`let_go`.
 
-        :raises ZVMDriverException: naming the exhausted ranges when there
-            is no FCP device; never a connector without WWPNs
+        What an earlier instance of this name left is ended, if its guest is
+        proven to be gone.
+
+        :raises ZVMDriverException: saying what the FCP devices of each group
+            are when there is none for a path; never a connector without
+            WWPNs
         """
         with errors.told('No volume connector for %s' % instance.name):
-            devices = self._platform.devices.hold(
-                model.Uuid(instance.uuid), model.Userid(instance.name))
+            devices = self._hold(instance)
             hypervisor = self._platform.hypervisor
             return {
                 'platform': 's390x',
@@ -67,6 +71,18 @@ class VolumeOps:
                 'zvm_userid': instance.name.upper(),
                 'zvm_fcp': [str(device.number) for device in devices],
             }
+
+    def _hold(self, instance):
+        who = model.Uuid(instance.uuid), model.Userid(instance.name)
+        try:
+            return self._platform.devices.hold(*who)
+        except exceptions.LunBusy as err:
+            if not ownership.is_ours(instance):
+                raise
+            LOG.warning('What an earlier instance left under the name of '
+                        'guest %s is ended: %s', instance.name.upper(),
+                        err.message, instance=instance)
+            return self._platform.devices.hold(*who, own=True)
 
     def attach(self, connection_info, instance, patience=0, may_wait=False):
         """Bring the volume to a guest and say where it is.

@@ -268,3 +268,36 @@ class AuditTest(SweepCase):
             '--rebuild', status=0)[0]['rebuilt'])
         self.assertIsNone(self.sweeping('create_refused'))
         self.assertEqual('reserved', self.line_of(volume['provider_id'])[0])
+
+
+class DevicesTest(SweepCase):
+    """zvm-volume devices, in a process of its own."""
+
+    ASIDE = ('device=3B05\nstate=quarantined\nchpid=50\n'
+             'wwpn=c05076ffe5001005\nnpiv=yes\nscope=nova:compute\n'
+             'why=204~HELD~BY~OTHER\nretry=99999999999\ntries=1\nend=1\n')
+
+    def devices(self, *options, status=0):
+        script = os.path.join(os.path.dirname(sys.executable), 'zvm-volume')
+        done = subprocess.run(
+            [sys.executable, script, 'devices', '--config-file',
+             os.path.join(self.workdir, 'cinder.conf'), '--backend',
+             'zvmssio1', *options], capture_output=True, text=True,
+            timeout=120, cwd=self.workdir)
+        self.assertEqual(status, done.returncode, done.stderr)
+        return done.stderr if status else done.stdout
+
+    def test_devices_are_shown_and_given_back(self):
+        volume, = self.create()
+        self.sweeping('use', volume_id=volume['id'], node='guest1',
+                      userid='LNX00001', instance=base.INSTANCE)
+        self.zhcp('var/lib/zvm-volume/fcp/3B05').write_text(self.ASIDE)
+        text = self.devices()
+        self.assertIn('3B00 used        CHPID 50 LNX00001', text)
+        self.assertIn('204 HELD BY OTHER (until', text)
+        self.assertIn('3C00-3C0D has 13 of 14 free (1 in use)', text)
+        found = json.loads(self.devices('--json').splitlines()[-1])
+        self.assertEqual({'3B00', '3B05', '3C00'}, {
+            each['device'] for each in found['devices']})
+        self.assertNotIn('3B05', self.devices('--admit', '3b05'))
+        self.assertIn('is taken', self.devices('--admit', '3B00', status=2))

@@ -32,6 +32,7 @@ from oslo_utils.fixture import uuidsentinel as uuids
 from nova_zvm_volume import opts
 from nova_zvm_volume.virt.zvm import driver
 from tests.functional.nova import lpars
+from tests import worlds
 
 CONF = conf.CONF
 IMAGE = '0a1b2c3d-1111-4222-8333-444455556666'
@@ -48,15 +49,21 @@ class ManagerCase(integrated_helpers._IntegratedTestBase):
 
     ADMIN_API = True
     microversion = 'latest'
+    #: Nova's options in [zvm] beside those of the LPAR.
+    options = {}
+
+    def world(self):
+        return worlds.two()
 
     def _setup_services(self):
         opts.register(CONF)
-        self.lpars = self.useFixture(lpars.Lpars())
+        self.lpars = self.useFixture(lpars.Lpars(self.world()))
         self.lpar = self.lpars.lpars['host1']
         self.flags(compute_driver='zvm_volume.ZVMVolumeDriver',
                    instance_name_template='zvm%05x',
                    instances_path=self.useFixture(fixtures.TempDir()).path)
-        self.flags(group='zvm', **self.lpars.options('host1'))
+        self.flags(group='zvm', **dict(self.lpars.options('host1'),
+                                       **self.options))
         self.flags(group='wsgi', api_paste_config=os.path.join(
             sys.prefix, 'etc', 'nova', 'api-paste.ini'))
         self.useFixture(fixtures.MonkeyPatch('nova.virt.images.fetch',

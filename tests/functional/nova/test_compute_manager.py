@@ -65,7 +65,8 @@ class ComputeManagerTest(manager.ManagerCase):
         server = self._boot(volume, expected='ERROR')
         self.assertEqual('ours', self.lpar.look(volume).state)
         self.assertEqual([], self.driver.list_instances())
-        self.assertEqual((), self.lpar.devices.list())
+        self.assertEqual({''}, {device.instance for device
+                                in self.lpar.devices.list()})
         self._delete_server(server)
         self._saw_requests()
 

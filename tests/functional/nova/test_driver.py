@@ -232,7 +232,8 @@ class TestConnector(Case):
         error = self.assertRaises(
             exception.ZVMDriverException, self.driver.get_volume_connector,
             self.instance(2))
-        self.assertIn('3B00;3C00', str(error))
+        self.assertIn('3B00 has none of 1 free (1 held); 3C00 has none',
+                      str(error))
 
 
 class TestThreads(Case):

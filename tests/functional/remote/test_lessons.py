@@ -247,8 +247,9 @@ class TooFewTest(LessonTest):
     def test_two_paths_over_one_chpid_are_none(self):
         for _ in range(2):
             error = self.assertRaises(exceptions.NoFcpDevice, self.hold)
-            for word in ('3B00-3B0D;3C00-3C0D', 'paths 2', 'listed 28',
-                         'free 28', 'chpids 1', 'zvm_fcp_list'):
+            for word in ('3B00-3B0D has 14 of 14 free', '2 paths',
+                         '3C00-3C0D has 14 of 14 free', 'all on CHPID 50',
+                         'zvm_fcp_list'):
                 self.assertIn(word, str(error))
             self.assertEqual((), self.devices.list())
         self.devices = fcp.Devices(self.zhcp, base.RANGES, paths=1,

@@ -38,7 +38,9 @@ class OptionsTest(base.DriverTestCase):
                             ('zvm_hypervisor', 'host1,host2'),
                             ('zvm_hypervisor', '`id`'),
                             ('zvm_fcp_list', '3B00-3B0F;"'),
-                            ('zvm_fcp_list', '3B00,3B01'),
+                            ('zvm_fcp_list', '3B00,'),
+                            ('zvm_fcp_list', '3B00-3B0D;3B07,3C00'),
+                            ('zvm_zhcp_fcp_list', '3B0E,3C0E'),
                             ('zvm_fcp_list', '3B0F-3B00'),
                             ('zvm_zhcp_fcp_list', '3BZZ')):
             text = self._refused(**{name: value})

@@ -154,6 +154,16 @@ class SettingsTest(ConfTest):
                             zvm_zhcp_fcp_list='3B0E-3BFF')
         self.assertIn('3B0E-3B0F', text)
 
+    def test_fcp_devices_are_one_group_a_path(self):
+        found = self.settings(zvm_fcp_list='3b00-3B0F,3B20;3C00')
+        self.assertEqual(['3B00-3B0F;3B20', '3C00'],
+                         [str(group) for group in found.fcp_groups])
+        self.assertEqual(18, len(found.fcp_list))
+
+    def test_a_device_is_in_one_group(self):
+        text = self.refused('zvm_fcp_list', '3B00-3B0F;3C00,3B07-3B08')
+        self.assertIn('3B07-3B08 in more than one group', text)
+
     def test_a_ca_file_that_cannot_be_read(self):
         folder = self.useFixture(fixtures.TempDir())
         for name, content in (('empty.pem', ''), ('text.pem', 'hello'),

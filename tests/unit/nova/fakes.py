@@ -210,7 +210,15 @@ class FakeDevices:
     def __init__(self, lpar):
         self._lpar = lpar
 
-    def hold(self, instance_uuid, userid):
+    def groups(self):
+        return (), {}, True
+
+    def succeed(self, instance_uuid, userid):
+        return self._lpar.act('devices.succeed', lambda: None, instance_uuid,
+                              userid)
+
+    def hold(self, instance_uuid, userid, own=False):
+        self._lpar.held_as_own = own
         return self._lpar.act('devices.hold', lambda: self._hold(
             str(instance_uuid), str(userid)), instance_uuid)
 

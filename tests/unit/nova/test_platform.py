@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the options name, and how CP is believed."""
 
+import dataclasses
 import types
 from unittest import mock
 
+import fixtures
 import testtools
 
 from nova_zvm_volume.virt.zvm import platform
@@ -48,7 +50,9 @@ class TestPlatform(testtools.TestCase):
         self.assertEqual(2, self.find.call_count)
 
     def test_the_system_of_the_zhcp_must_be_the_connectors(self):
-        with mock.patch.object(platform.zhcp.Zhcp, 'hello'):
+        with (mock.patch.object(platform.zhcp.Zhcp, 'hello'),
+              mock.patch.object(platform.fcp.Devices, 'groups',
+                                return_value=((), {}, True))):
             self.says('ZHCP1    AT HOST1')
             self.platform.check('host1')
             self.assertRaises(exceptions.ZhcpMismatch, self.platform.check,
@@ -57,3 +61,27 @@ class TestPlatform(testtools.TestCase):
                 self.says(nonsense)
                 self.assertRaises(exceptions.BadAnswer, self.platform.check,
                                   'HOST1')
+
+    def told_of(self, fcp_list, chpids, directory=True):
+        """What the log says of these devices at the start."""
+        logger = self.useFixture(fixtures.FakeLogger())
+        lpar = platform.Platform(dataclasses.replace(
+            SETTINGS, fcp_groups=model.DeviceGroups.parse(fcp_list)),
+            'compute1')
+        self.says('ZHCP1    AT HOST1')
+        with (mock.patch.object(platform.zhcp.Zhcp, 'hello'),
+              mock.patch.object(platform.fcp.Devices, 'groups',
+                                return_value=((), chpids, directory))):
+            lpar.check('HOST1')
+        return logger.output
+
+    def test_groups_on_one_chpid_are_told(self):
+        text = self.told_of('3B00-3B0F,3D00;3C00-3C0F', {
+            '3B00': '50', '3C00': '51', '3D00': '51', '3E00': '50'})
+        self.assertIn('Groups 3B00-3B0F,3D00 and 3C00-3C0F', text)
+        self.assertIn('CHPID 51', text)
+        self.assertNotIn('CHPID 50', text)
+
+    def test_a_directory_that_smapi_does_not_show_is_told(self):
+        self.assertIn('Query_All_DM', self.told_of('3B00', {}, False))
+        self.assertNotIn('Query_All_DM', self.told_of('3B00', {}))

@@ -167,6 +167,41 @@ class TestHeld(SweepTest):
         self.assertNotIn(str(device.number),
                          self.lpar.held[self.instance.uuid])
 
+    def test_one_that_did_not_come_off_is_tried_again(self):
+        # though the instance has a volume over others
+        device = self.lpar.devices.ours()[0]
+        self.lpar.device_states[str(device.number)] = 'releasing'
+        self.is_here(FakeBdm(info={}))
+        self.sweep()
+        self.assertNotIn(str(device.number),
+                         self.lpar.held[self.instance.uuid])
+
+
+class TestHeir(SweepTest):
+    """A deleted instance left something, and its userid is another's now."""
+
+    def setUp(self):
+        super().setUp()
+        self.attach()
+        self.records.others[self.instance.uuid] = types.SimpleNamespace(
+            deleted=True)
+        self.heir = fakes.instance(uuid=fakes.OTHER_INSTANCE)
+        self.heir.system_metadata = {}
+        self.heir.deleted = False
+        self.heir.launched_at = 'today'
+        self.records.alive[self.heir.uuid] = self.heir
+
+    def test_the_guest_is_proven_to_be_the_heirs(self):
+        self.sweep(listed=['ZVM00001'])
+        self.assertIn(('devices.succeed', self.heir.uuid, 'ZVM00001'),
+                      self.lpar.calls)
+
+    def test_it_may_be_the_deleted_ones_still(self):
+        self.heir.launched_at = None
+        self.sweep(listed=['ZVM00001'])
+        self.assertEqual([], self.lpar.called('devices.succeed'))
+        self.assert_kept()
+
 
 class TestAttachCutOff(SweepTest):
 

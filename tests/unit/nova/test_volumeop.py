@@ -60,6 +60,25 @@ class Base(testtools.TestCase):
 
 class TestConnector(Base):
 
+    def predecessor(self, launched):
+        """Another instance had this name and holds devices."""
+        self.instance.system_metadata = {}
+        self.instance.deleted = False
+        self.instance.launched_at = launched
+        self.lpar.fail('devices.hold', exceptions.LunBusy(
+            'guest ZVM00001 was another instance\'s', code='busy'))
+
+    def test_the_guest_of_this_name_is_proven_to_be_its_own(self):
+        self.predecessor('yesterday')
+        self.assertEqual(['3B00', '3C00'],
+                         self.ops.connector(self.instance)['zvm_fcp'])
+        self.assertTrue(self.lpar.held_as_own)
+
+    def test_whose_the_guest_is_is_not_proven(self):
+        self.predecessor(None)
+        self.assertRaises(exception.ZVMDriverException, self.ops.connector,
+                          self.instance)
+
     def test_names_guest_zhcp_and_devices_in_json_types(self):
         found = self.ops.connector(self.instance)
         self.assertEqual(fakes.INSTANCE, found['instance'])

@@ -19,8 +19,10 @@ from zvm_common import zhcp
 HEADER = '#status,wwpn,lun,size,range,owner,channel,tag\n'
 PORT = '5005076303000001'
 
-# State: $ZVM_ROOT/cp/DEVICE holds the user that has it; directory/USER.
-# A file fail/FUNCTION holds "RC RS": that function fails so.
+# State: $ZVM_ROOT/cp/DEVICE holds the user that has it, or OFFLINE;
+# directory/USER; names/DEVICE has other WWPNs, "NPIV PHYSICAL".
+# A file fail/FUNCTION or fail/FUNCTION.DEVICE holds "RC RS": that function
+# fails so.
 SMCLI = r'''
 f=$1; shift; user='' v=''
 while [ $# -gt 0 ]; do
@@ -29,13 +31,21 @@ while [ $# -gt 0 ]; do
 done
 no() { printf '%s... Failed\n  Return Code: %s\n  Reason Code: %s\n' \
     "$f" "$1" "$2"; exit 1; }
-if [ -e "$ZVM_ROOT/fail/$f" ]; then
+for x in "$ZVM_ROOT/fail/$f" "$ZVM_ROOT/fail/$f.$v"; do
     # shellcheck disable=SC2046
-    no $(cat "$ZVM_ROOT/fail/$f")
-fi
+    [ ! -e "$x" ] || no $(cat "$x")
+done
 dir=$ZVM_ROOT/directory/$user cp=$ZVM_ROOT/cp/$v
 case $f in
     Image_Query_DM) [ -e "$dir" ] || no 400 4; cat "$dir" ;;
+    Query_All_DM)
+        for d in "$ZVM_ROOT"/directory/*; do
+            [ -e "$d" ] || continue
+            printf 'Directory Entry_type: 0\nDirectory Entry ID: %s\n' \
+                "${d##*/}"
+            cat "$d"; echo
+        done
+        exit 0 ;;
     Image_Device_Dedicate_DM)
         grep -q "DEDICATE $v" "$dir" && no 404 4
         echo "DEDICATE $v $v" >>"$dir" ;;
@@ -51,10 +61,13 @@ case $f in
     System_WWPN_Query)
         for d in "$ZVM_ROOT"/cp/????; do
             d=${d##*/}; s=Free; [ ! -s "$ZVM_ROOT/cp/$d" ] || s=Active
+            ! grep -q OFFLINE "$ZVM_ROOT/cp/$d" || s=Offline
+            n=c05076ffe500$d p=20076d8500005181
+            [ ! -e "$ZVM_ROOT/names/$d" ] || read -r n p <"$ZVM_ROOT/names/$d"
             printf 'FCP device number: %s\n  Status: %s\n' "$d" "$s"
-            printf '  NPIV world wide port number: c05076ffe500%s\n' "$d"
+            printf '  NPIV world wide port number: %s\n' "$n"
             printf '  Channel path ID: %.2s\n' "$d"
-            printf '  Physical world wide port number: 20076d8500005181\n'
+            printf '  Physical world wide port number: %s\n' "$p"
         done ;;
 esac
 echo "$f... Done"
@@ -70,7 +83,9 @@ case $1 in
     *)
         [ -e "$ZVM_ROOT/cp/$1" ] || { echo "HCPQDD040E"; exit 1; }
         u=$(cat "$ZVM_ROOT/cp/$1")
-        if [ -n "$u" ]; then
+        if [ "$u" = OFFLINE ]; then
+            echo "FCP  $1 OFFLINE"
+        elif [ -n "$u" ]; then
             echo "FCP  $1 ATTACHED TO $u $1"
         else
             echo "FCP  $1 FREE"
@@ -121,7 +136,7 @@ class LocalZhcp(fixtures.Fixture):
 
     def _setUp(self):
         self.root = self.useFixture(fixtures.TempDir()).path
-        for name in ('bin', 'cp', 'directory', 'on', 'fail',
+        for name in ('bin', 'cp', 'directory', 'on', 'fail', 'names',
                      'var/opt/zhcp/zfcp', 'proc/sys/kernel/random'):
             os.makedirs(os.path.join(self.root, name))
         self.write('proc/sys/kernel/random/boot_id', 'b00t\n')

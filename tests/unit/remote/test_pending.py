@@ -179,7 +179,8 @@ class LeaveTest(Base):
         for device in ('3B01', '3C01'):
             self.node.write('cp/' + device, 'OPERATOR\n')
         error = self.assertRaises(exceptions.NoFcpDevice, self.held)
-        self.assertIn('stale 2', str(error))
+        self.assertIn('1 stale', str(error))
+        self.assertIn('Start the server once', str(error))
 
     def test_when_its_linux_has_forgotten_it_may_have_them_again(self):
         lun = self.use()

@@ -531,8 +531,8 @@ class HeldTest(Base):
         used = self.attach(self.claim(), self.instance)
         self.node.write('fail/Image_Device_Undedicate', '204 8')
         self.devices.detach(used.volume_id, used.generation, self.instance)
-        self.assertEqual({'quarantined'}, {d.state for d
-                                           in self.devices.list()})
+        self.assertEqual({'releasing'}, {d.state for d
+                                         in self.devices.list()})
         self.assertEqual(((), self.names()), self.devices.reap(
             self.instance, self.held))
         self.unlink('fail/Image_Device_Undedicate')
