@@ -11,10 +11,10 @@ import dataclasses
 
 from oslo_log import log as logging
 
-from nova import conf
 from nova import exception
 from nova_zvm_volume.virt.zvm import attachment
 from nova_zvm_volume.virt.zvm import connection
+from nova_zvm_volume.virt.zvm import connector
 from nova_zvm_volume.virt.zvm import errors
 from nova_zvm_volume.virt.zvm import pending
 from nova_zvm_volume.virt.zvm import records
@@ -23,7 +23,6 @@ from zvm_common import exceptions
 from zvm_common import guestdisk
 from zvm_common import model
 
-CONF = conf.CONF
 LOG = logging.getLogger(__name__)
 
 _MOST_VOLUMES = 256
@@ -52,21 +51,8 @@ class VolumeOps:
         with errors.told('No volume connector for %s' % instance.name):
             devices = self._platform.devices.hold(
                 model.Uuid(instance.uuid), model.Userid(instance.name))
-            hypervisor = self._platform.hypervisor
-            return {
-                'platform': 's390x',
-                'os_type': 'linux',
-                'host': self._platform.host,
-                'ip': CONF.my_block_storage_ip,
-                'multipath': True,
-                'wwpns': [str(device.wwpn) for device in devices],
-                'wwnns': [],
-                'instance': str(instance.uuid),
-                'zvm_zhcp': str(hypervisor.zhcp_hostname),
-                'zvm_hypervisor': str(hypervisor.name),
-                'zvm_userid': instance.name.upper(),
-                'zvm_fcp': [str(device.number) for device in devices],
-            }
+            return connector.of(instance, devices, self._platform.hypervisor,
+                                self._platform.host)
 
     def attach(self, connection_info, instance, patience=0, may_wait=False):
         """Bring the volume to a guest and say where it is.

@@ -3,11 +3,13 @@
 
 import contextlib
 import copy
+import json
 
 import fixtures
 from nova import exception
 import testtools
 
+from nova_zvm_volume.virt.zvm import connector
 from nova_zvm_volume.virt.zvm import volumeop
 from tests.unit.nova import fakes
 from zvm_common import exceptions
@@ -70,7 +72,30 @@ class TestConnector(Base):
         self.assertEqual(['c05076ffe5003b00', 'c05076ffe5003c00'],
                          found['wwpns'])
         self.assertIs(True, found['multipath'])
-        self.assertEqual('compute1', found['host'])
+        self.assertEqual('compute1', found['zvm_compute'])
+
+    def test_has_what_drivers_of_other_makers_ask_for(self):
+        found = self.ops.connector(self.instance)
+        self.assertEqual(found['wwpns'], found['wwnns'])
+        for wwn in found['wwpns'] + found['wwnns']:
+            self.assertRegex(wwn, '^[0-9a-f]{16}$')
+        self.assertEqual(('s390x', 'linux'),
+                         (found['platform'], found['os_type']))
+        self.assertIs(bool, type(found['multipath']))
+        self.assertEqual(found, json.loads(json.dumps(found)))
+
+    def test_each_guest_is_a_host_of_its_own_for_arrays(self):
+        name = self.ops.connector(self.instance)['host']
+        self.assertEqual('zvm00001-1d6f0c3a88aa', name)
+        # the same userid in another cloud or on another LPAR
+        self.assertNotEqual(name, self.ops.connector(fakes.instance(
+            uuid='2d6f0c3a-88aa-4a4e-8a6e-000000000001'))['host'])
+
+    def test_its_name_is_one_for_every_array(self):
+        for userid in ('ZVM00001', 'zvm@#$_1', '0vm', '@', '-', 'ABCDEFGHIJK'):
+            name = connector.host_name(fakes.instance(userid))
+            self.assertRegex(name, '^[a-z][a-z0-9]*-[0-9a-f]{12}$')
+            self.assertLessEqual(len(name), 22)
 
     def test_is_the_same_again_and_after_a_restart(self):
         first = self.ops.connector(self.instance)
