@@ -20,7 +20,6 @@ from nova_zvm_volume.virt.zvm import pending
 from nova_zvm_volume.virt.zvm import records
 from nova_zvm_volume.virt.zvm import undo as undoing
 from zvm_common import exceptions
-from zvm_common import guestdisk
 from zvm_common import model
 
 LOG = logging.getLogger(__name__)
@@ -70,6 +69,10 @@ class VolumeOps:
         volume = _shown(connection_info)
         with errors.attaching(volume):
             wanted = self._mine(connection_info)
+            if wanted.generation is None:
+                wanted = dataclasses.replace(
+                    wanted, generation=self._platform.devices.other(
+                        wanted.volume_id).generation)
             what = 'Attaching volume %s to %s' % (volume, instance.name)
             with undoing.Undo(what) as undo:
                 lun, paths, disk = attachment.Attachment(
@@ -156,7 +159,7 @@ class VolumeOps:
         for mapping in mappings:
             info = mapping.get('connection_info')
             data = info.get('data') if isinstance(info, dict) else None
-            if isinstance(data, dict) and 'zvm_volume_id' not in data:
+            if isinstance(data, dict) and not connection.is_ours(data):
                 named |= records.wwpns_of(data)
         if not named:
             return ()
@@ -183,6 +186,8 @@ class VolumeOps:
 
     def _mine(self, connection_info):
         wanted = connection.parse(connection_info)
+        if wanted.other:
+            return wanted
         ours = self._platform.hypervisor.zhcp_hostname
         if str(wanted.zhcp) != str(ours):
             raise exceptions.ZhcpMismatch(
@@ -200,7 +205,7 @@ class VolumeOps:
                                               instance.name))
         return dataclasses.replace(
             wanted, generation=lun.generation, wwid=lun.wwid or wanted.wwid,
-            paths=guestdisk.paths_of(lun.devices, lun.wwpns, lun.lun))
+            paths=lun.paths)
 
     def _detach(self, wanted, instance, guest_exists):
         try:
@@ -312,6 +317,6 @@ def _is_here(lun, instance):
 def _shown(connection_info):
     """The volume for messages, whatever was passed."""
     try:
-        return str(model.Uuid(connection_info['data']['zvm_volume_id']))
-    except (exceptions.InvalidValue, KeyError, TypeError):
+        return str(model.Uuid(connection.volume_of(connection_info)))
+    except exceptions.InvalidValue:
         return '(unknown)'

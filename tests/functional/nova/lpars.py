@@ -21,10 +21,17 @@ GIB = model.Capacity.from_gib(1)
 
 
 class Lpars(fixtures.Fixture):
-    """A running simulator, and each LPAR of it as :class:`Lpar`."""
+    """A running simulator, and each LPAR of it as :class:`Lpar`.
+
+    :param world: as :mod:`tests.worlds` has them, None for two LPARs
+    """
+
+    def __init__(self, world=None):
+        super().__init__()
+        self._world = world or worlds.two()
 
     def _setUp(self):
-        self.simulator = self.useFixture(nursery.Simulator(worlds.two()))
+        self.simulator = self.useFixture(nursery.Simulator(self._world))
         self.session = session.Session(
             self.simulator.server, worlds.USER, worlds.PASSWORD,
             self.simulator.ca_file)

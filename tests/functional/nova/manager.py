@@ -51,7 +51,7 @@ class ManagerCase(integrated_helpers._IntegratedTestBase):
 
     def _setup_services(self):
         opts.register(CONF)
-        self.lpars = self.useFixture(lpars.Lpars())
+        self.lpars = self.useFixture(lpars.Lpars(self.world()))
         self.lpar = self.lpars.lpars['host1']
         self.flags(compute_driver='zvm_volume.ZVMVolumeDriver',
                    instance_name_template='zvm%05x',
@@ -69,6 +69,10 @@ class ManagerCase(integrated_helpers._IntegratedTestBase):
             self.glance.image1, id=IMAGE,
             properties={'os_distro': 'rhel9', 'architecture': 's390x'}))
         super()._setup_services()
+
+    @staticmethod
+    def world():
+        """What is simulated; None for two LPARs as others have them."""
 
     def _connection_info(self, volume_id, attachment_id):
         info = self.lpar.connection_info(volume_id)
