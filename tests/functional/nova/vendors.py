@@ -32,7 +32,7 @@ class Array:
                  'lun': lun, 'size': '1G', 'wwid': WWID % self.number}
                 for lun in dict.fromkeys(self.ports.values())]
 
-    def connection_info(self, wwpns, volume_id):
+    def connection_info(self, wwpns):
         """As Cinder's manager hands it to Nova.
 
         :param wwpns: of the connector
@@ -43,6 +43,8 @@ class Array:
 
 
 _SVC = ['500507680b11%04x' % number for number in range(1, 5)]
+#: A port of the first array.
+SVC = _SVC[0]
 _DS8K = ['500507630813%04x' % number for number in (0x1036, 0x1137)]
 _POWERMAX = ['50000973f003%04x' % number for number in (0x1841, 0x1881)]
 _PURE = ['524a9370123456%02x' % number for number in (0, 1)]

@@ -542,3 +542,60 @@ class TestLetGo(Base):
         self.assertRaises(exception.ZVMDriverException,
                           self.ops.release_unused, self.instance)
         self.assertEqual([fakes.INSTANCE], list(self.lpar.held))
+
+
+class TestOtherBackEnds(Base):
+    """The same code, with a record that is made for the volume."""
+
+    def info(self, **changed):
+        return fakes.other_connection_info(fakes.OTHER_VOLUME, **changed)
+
+    def test_attach_and_detach_and_what_they_cost(self):
+        info = self.attach(self.info())
+        self.assertEqual(
+            ['devices.other', 'define_node', 'devices.attach', 'guest.attach',
+             'devices.pend'], [call[0] for call in self.lpar.calls])
+        self.assertEqual(4, len(info['data']['zvm_paths']))
+        self.assertEqual(fakes.WWID, self.lun(fakes.OTHER_VOLUME).wwid)
+        del self.lpar.calls[:]
+        self.detach(info)
+        self.assertEqual(['guest.detach', 'devices.detach'],
+                         [call[0] for call in self.lpar.calls])
+        self.assertEqual('ours', self.lun(fakes.OTHER_VOLUME).state)
+
+    def test_every_failure_is_undone(self):
+        for step in ('devices.attach', 'guest.attach', 'devices.pend'):
+            for error, after in FAILURES:
+                self.lpar = fakes.FakeLpar()
+                self.ops = volumeop.VolumeOps(self.lpar)
+                self.lpar.fail(step, error, after)
+                info = self.info()
+                before = copy.deepcopy(info)
+                with contextlib.suppress(exception.VolumeAttachFailed,
+                                         RuntimeError):
+                    self.attach(info)
+                    self.assertEqual(
+                        'used', self.lun(fakes.OTHER_VOLUME).state)
+                    continue
+                self.assertEqual(before, info)
+                self.assertEqual(
+                    ('ours', {}), (self.lun(fakes.OTHER_VOLUME).state,
+                                   self.lpar.state[1]), (step, error, after))
+
+    def test_a_repeat_asks_by_what_is_remembered(self):
+        info = self.attach(self.info())
+        del self.lpar.calls[:]
+        self.attach(info)
+        self.assertEqual([], self.lpar.called('devices.other'))
+
+    def test_detach_without_what_was_remembered_asks_the_ledger(self):
+        self.attach(self.info())
+        self.detach(self.info())
+        self.assertEqual('ours', self.lun(fakes.OTHER_VOLUME).state)
+        self.assertRaises(exception.DiskNotFound, self.detach, self.info())
+
+    def test_a_guest_that_is_gone_lets_go_of_it(self):
+        info = self.attach(self.info())
+        self.ops.let_go(self.instance, [{'connection_info': info}])
+        self.assertEqual('ours', self.lun(fakes.OTHER_VOLUME).state)
+        self.assertEqual([], self.lpar.called('guest.detach'))
