@@ -8,7 +8,7 @@ from nova.tests.functional.api import client as api_client
 
 from nova import objects
 from tests.functional.nova import manager
-from tests.functional.nova import vendors
+from tests import vendors
 from tests import worlds
 
 

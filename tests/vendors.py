@@ -47,6 +47,7 @@ _SVC = ['500507680b11%04x' % number for number in range(1, 5)]
 SVC = _SVC[0]
 _DS8K = ['500507630813%04x' % number for number in (0x1036, 0x1137)]
 _POWERMAX = ['50000973f003%04x' % number for number in (0x1841, 0x1881)]
+_FAKE = '2100001b32000001'
 _PURE = ['524a9370123456%02x' % number for number in (0, 1)]
 _PURE_B = ['524a9370654321%02x' % number for number in (0, 1)]
 
@@ -88,6 +89,15 @@ def _pure(wwpns):
             'wwn': '3624a9370' + '0' * 23}
 
 
+def fake(wwpns):
+    """The map of cinder/tests/fake_driver.py, with ports that there are.
+
+    Its FakeFibreChannelDriver gives a map of made-up names and nothing else.
+    """
+    return {'target_wwn': _FAKE, 'target_lun': 2,
+            'initiator_target_map': {wwpn: [_FAKE] for wwpn in wwpns}}
+
+
 def _single(wwpns):
     """One port as a text, one LUN of 64 bits, no map: the oldest form."""
     return {'target_discovered': True, 'target_wwn': '0x5006016036e0d2aa',
@@ -102,5 +112,6 @@ ARRAYS = (
     Array('Pure', 4, {**dict.fromkeys(_PURE, '0001000000000000'),
                       **dict.fromkeys(_PURE_B, '412c000000000000')},
           _pure, 8),
+    Array('fake', 6, {_FAKE: '0002000000000000'}, fake, 2),
     Array('single', 5, {'5006016036e0d2aa': '4010400340054006'}, _single, 2),
 )
