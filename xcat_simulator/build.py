@@ -122,7 +122,8 @@ def lpar(spec, folder, disks, shares=()):
             number=each.number, chpid=each.chpid, status=each.status,
             physical_wwpn=each.physical_wwpn, npiv_wwpn=each.npiv_wwpn)
          for each in spec.devices],
-        list(found.values()) + beside, spec.targets, zhcp_userid=spec.zhcp.userid)
+        list(found.values()) + beside, spec.targets,
+        zhcp_userid=spec.zhcp.userid)
     entry = ENTRY % spec.zhcp.userid
     entry += 'IUCV ANY\n' if spec.zhcp.iucv_any else ''
     entry += ''.join('DEDICATE %s %s\n' % (number, number)
