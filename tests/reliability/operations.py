@@ -100,7 +100,6 @@ def recover(cloud):
     known = cloud.records()
     cloud.keep_promises(known)
     states = {each['id']: each['status'] for each in known['volumes']}
-    on_array = {each['id'] for each in known['volumes'] if each['array']}
     for each in known['servers']:
         attached = [mapping for mapping in known['mappings']
                     if mapping['server'] == each['uuid']]
@@ -109,10 +108,6 @@ def recover(cloud):
         rests = each['state'] in ('active', 'stopped') and not each['task']
         if not rests or not whole:
             cloud.destroy(each['uuid'])
-            continue
-        for mapping in attached:
-            if mapping['volume'] in on_array:
-                cloud.detach(each['uuid'], mapping['volume'])
     known = cloud.records()
     mapped = {each['attachment'] for each in known['mappings']}
     for each in known['attachments']:
@@ -135,6 +130,15 @@ def recover(cloud):
             cloud.delete(volume)
     cloud.take_back()
     cloud.truth.rest()
+
+
+def detach_others(cloud):
+    """Volumes of the array: what is prepared next counts those of pools."""
+    known = cloud.records()
+    ours = {each['id'] for each in known['volumes'] if each['array']}
+    for each in known['mappings']:
+        if each['volume'] in ours:
+            cloud.detach(each['server'], each['volume'])
 
 
 # the states before
