@@ -17,6 +17,7 @@ from cinder.volume import configuration
 from oslo_config import cfg
 
 from cinder_zvm import backend
+from cinder_zvm import connection
 from cinder_zvm import devices
 from cinder_zvm import opts
 from cinder_zvm import records
@@ -151,7 +152,8 @@ def _user(volume, settings):
             userid = connector['zvm_userid']
             return (userid, userid.lower(), attachment.instance_uuid,
                     attachment.id, zhcp_program.Zhcp.scope_name(
-                        settings.of_cloud(connector['host'])))
+                        settings.of_cloud(
+                            connection.compute_of(connector))))
     return None
 
 

@@ -53,7 +53,7 @@ class Connector:
                 connector['wwpns'], 'one WWPN for each of the %d FCP devices '
                 'in zvm_fcp' % len(devices), what='Connector key wwpns')
         return cls(instance=str(model.Uuid(connector['instance'])),
-                   host=_host(connector['host']),
+                   host=compute_of(connector),
                    zhcp=str(model.HostName(connector['zvm_zhcp'])),
                    hypervisor=str(model.NodeName(
                        connector['zvm_hypervisor'])),
@@ -61,11 +61,18 @@ class Connector:
                    devices=devices, wwpns=wwpns)
 
 
-def _host(value):
+def compute_of(connector):
+    """Nova's name of the compute host, as the ledger has it.
+
+    ``host`` is the guest's own name for other makers' drivers, and was the
+    compute host's in connectors of old.
+    """
+    value = connector.get('zvm_compute', connector['host'])
     if not isinstance(value, str) or not _HOST.fullmatch(value):
         raise exceptions.InvalidValue(
             value, '1 to 255 letters, digits and _.:@#-',
-            what='Connector key host')
+            what='Connector key %s' % (
+                'zvm_compute' if 'zvm_compute' in connector else 'host'))
     return value
 
 

@@ -50,6 +50,14 @@ class Disks:
             self._disks[root] = self._make(lun, self._names[root])
         return self._disks[root]
 
+    def beside(self, lun):
+        """The disk of a spec.Lun that stands in no pool.
+
+        Such numbers are each host's own, so that one disk may have several,
+        each behind its ports: those with the same WWID have one file.
+        """
+        return self._make(lun, {(lun.wwid,): None} if lun.wwid else {})
+
     def _make(self, lun, names):
         wwids = [name[0] for name in names if len(name) == 1]
         try:
@@ -107,13 +115,15 @@ def lpar(spec, folder, disks, shares=()):
         for lun in luns:
             disk = disks.of(lun)
             found[disk.wwid] = disk
+    beside = [disks.beside(lun) for lun in spec.disks]
     made = machine.Lpar(
         spec.name, folder,
         [machine.FcpDevice(
             number=each.number, chpid=each.chpid, status=each.status,
             physical_wwpn=each.physical_wwpn, npiv_wwpn=each.npiv_wwpn)
          for each in spec.devices],
-        list(found.values()), spec.targets, zhcp_userid=spec.zhcp.userid)
+        list(found.values()) + beside, spec.targets,
+        zhcp_userid=spec.zhcp.userid)
     entry = ENTRY % spec.zhcp.userid
     entry += 'IUCV ANY\n' if spec.zhcp.iucv_any else ''
     entry += ''.join('DEDICATE %s %s\n' % (number, number)

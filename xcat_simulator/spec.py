@@ -92,6 +92,7 @@ class Lpar:
     pools: dict = dataclasses.field(default_factory=dict)
     # Pools whose file is given word by word; pools has their LUNs, too.
     texts: dict = dataclasses.field(default_factory=dict)
+    disks: tuple = ()         # Luns that stand in no pool
     guests: tuple = ()
     targets: dict = None      # CHPID -> target ports; None: all see all
     grows: bool = False       # a line that is added brings its disk

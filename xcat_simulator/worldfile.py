@@ -81,6 +81,8 @@ def _lpar(name, value):
                 for lun in _luns('%s.pools.%s[%d]' % (path, pool, i), line))
     return spec.Lpar(
         name=name, zhcp=_zhcp(value['zhcp']), pools=pools, texts=texts,
+        disks=tuple(lun for i, line in enumerate(value.get('disks', ()))
+                    for lun in _luns('%s.disks[%d]' % (path, i), line)),
         devices=_devices(path + '.fcp_devices', value['fcp_devices']),
         connector_port=value.get('connector_port'),
         guests=tuple(_guest(node, each)

@@ -50,6 +50,9 @@ class AttachRequest:
     the devices in its directory entry. The LunState of an attachment made by
     this very request bears its ``operation_id``, that of a repeated one the
     first one's.
+
+    ``targets``, of a volume of another back-end only, are the
+    :class:`Target` at which its array shows it.
     """
 
     volume_id: str
@@ -61,6 +64,19 @@ class AttachRequest:
     devices: tuple = ()
     operation_id: str | None = None
     off: bool = False
+    targets: tuple = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Target:
+    """A LUN behind a port, for one initiator or (None) for any."""
+
+    wwpn: model.Wwpn
+    lun: model.Lun
+    initiator: model.Wwpn | None = None
+
+    def __str__(self):
+        return '%s:%s:%s' % (self.initiator or 'any', self.wwpn, self.lun)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -232,16 +248,30 @@ class Devices:
         :raises GuestUnreachable: the guest is not logged on, and the request
             is for one that is
         """
+        verb, where = 'attach', ';'.join(
+            str(model.DeviceNumber(d)) for d in request.devices) or 'held'
+        if request.targets:
+            verb, where = 'attachother', ';'.join(map(str, request.targets))
         answer = self._zhcp.call(
-            'attach', model.Uuid(request.volume_id), int(request.generation),
+            verb, model.Uuid(request.volume_id), int(request.generation),
             model.Uuid(request.attachment_id),
             model.Uuid(request.instance_uuid), model.Userid(request.userid),
-            model.NodeName(request.node), self._compute,
-            ';'.join(str(model.DeviceNumber(d)) for d in request.devices)
-            or 'held', 'off' if request.off else 'on',
+            model.NodeName(request.node), self._compute, where,
+            'off' if request.off else 'on',
             *((self._asked, self._paths) if self._groups else ()),
             operation=request.operation_id)
         return state.lun_state(answer.fields)
+
+    def other(self, volume_id):
+        """The record of a volume of another back-end, made if there is none.
+
+        An attach names its generation.
+
+        :returns: LunState, with role ``other``
+        :raises LunBusy: it is a volume of a SCSI pool
+        """
+        return state.lun_state(self._zhcp.call(
+            'other', model.Uuid(volume_id)).fields)
 
     def detach(self, volume_id, generation, instance_uuid, cooling=()):
         """Make sure that the instance does not use the volume any more.
@@ -296,17 +326,21 @@ class Devices:
             tuple(_words(answer.fields.get('past'))),
             answer.fields.get('off') == 'yes')
 
-    def pend(self, volume_id, generation, instance_uuid, phase, why=''):
+    def pend(self, volume_id, generation, instance_uuid, phase, why='',
+             wwid=''):
         """Say how far an attach is.
 
         :param phase: ``pending`` (the guest's Linux has nothing configured),
             ``connect`` (it may have) or ``works``
         :param why: what is wrong, for operators
+        :param wwid: what the guest says of another back-end's volume
         :raises StaleGeneration: it is another attachment, or being detached
+        :raises DiskMismatch: that WWID is known as a LUN of a pool
         """
         self._zhcp.call('pend', model.Uuid(volume_id), int(generation),
                         model.Uuid(instance_uuid), phase,
-                        _NO_WORD.sub('~', why)[:300].strip('~-') or '~')
+                        _NO_WORD.sub('~', why)[:300].strip('~-') or '~',
+                        *((wwid,) if wwid else ()))
 
     def unstale(self, instance_uuid, devices, past):
         """The guest's Linux has forgotten what :meth:`waiting` told."""

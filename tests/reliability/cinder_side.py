@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A process of cinder-volume with two back-ends, and Cinder's API beside it.
+"""cinder-volume with two pools and an array, and Cinder's API beside it.
 
 The VolumeManager is the real one (see tests/functional/cinder/harness.py);
 what the API writes to the database before and after it asks the manager is
@@ -13,7 +13,7 @@ from tests.functional.cinder import harness
 from tests.reliability import kill
 from tests.reliability import sabotage
 
-BACKEND, OTHER = 'zvmssio1', 'zvmssio2'
+BACKEND, OTHER, ARRAY = 'zvmssio1', 'zvmssio2', 'array'
 
 
 def import_all():
@@ -55,6 +55,8 @@ class Side:
         sections = {BACKEND: section}
         if other_pool:
             sections[OTHER] = dict(section, zvm_scsi_pool=other_pool)
+            sections[ARRAY] = dict(
+                section, volume_driver='tests.reliability.array.ArrayDriver')
         if sabotaged:
             from cinder_zvm import volumedriver
             sabotage.commit(volumedriver.ZVMVolumeDriver)
@@ -62,7 +64,9 @@ class Side:
             'DEFAULT': {'auth_strategy': 'noauth',
                         'glance_api_servers': glance}})
         for name in sections:
-            _ours(self._cinder.start(name).driver)
+            found = self._cinder.start(name).driver
+            if name != ARRAY:
+                _ours(found)
 
     def arm(self, k=None, moment=None):
         """See kill.Killer."""
@@ -74,8 +78,9 @@ class Side:
 
     def sweep(self):
         """What the drivers do by themselves from time to time."""
-        for manager in self._cinder.managers.values():
-            manager.driver.sweep()
+        for name, manager in self._cinder.managers.items():
+            if name != ARRAY:
+                manager.driver.sweep()
 
     # volumes
 
@@ -85,6 +90,10 @@ class Side:
         :param source: snapshot_id or source_volid
         """
         return self._cinder.order(BACKEND, gib, **source).id
+
+    def order_other(self):
+        """The id of a volume that is to be created on the array."""
+        return self._cinder.order(ARRAY, 1).id
 
     def create(self, volume):
         """Its row afterwards."""
@@ -255,7 +264,9 @@ class Side:
 def _row(volume):
     return {'id': volume.id, 'name_id': volume.name_id, 'size': volume.size,
             'status': volume.status, 'provider_id': volume.provider_id,
-            'moved': '@%s#' % BACKEND not in volume.host
+            'array': '@%s#' % ARRAY in volume.host,
+            'moved': not any('@%s#' % name in volume.host
+                             for name in (BACKEND, ARRAY))
             or volume.migration_status is not None}
 
 

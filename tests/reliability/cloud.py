@@ -212,12 +212,21 @@ class Cloud(contextlib.ExitStack):
             self.write(volume)
         return volume
 
-    def write(self, volume):
+    def create_other(self):
+        """As :meth:`create`, on the array."""
+        volume = self.ask('cinder', 'order_other')
+        row = self.ask('cinder', 'create', volume=volume)
+        if row['status'] != 'available':
+            raise Unexpected('the new volume is %s' % row['status'])
+        self.write(volume, row['provider_id'])
+        return volume
+
+    def write(self, volume, lun=None):
         """Its tenant writes on the volume; it is to be there from now on."""
         self._writes += 1
         self.written[volume] = 'the tenant of %s wrote this as number %d' % (
             volume, self._writes)
-        self.truth.write(self.truth.lun_of(volume)['lun'],
+        self.truth.write(lun or self.truth.lun_of(volume)['lun'],
                          self.written[volume])
 
     def order_copy(self, source, gib=1, **kind):
@@ -382,6 +391,9 @@ class Cloud(contextlib.ExitStack):
         for volume in self.records()['volumes']:
             self.delete(volume['id'])
         self.take_back()
+        if any(each['state'] == 'cooling' for each in self.truth.devices()):
+            self.let_leases_run_out()
+            self.ask('nova', 'sweep')
         self.truth.rest()
 
 

@@ -67,6 +67,7 @@ def points_of(operation, cloud, moments=kill.MOMENTS, distinct=False):
     args = _prepared(operation, cloud)
     names = cloud.counted(operation.side, operation.call, **args)
     operations.recover(cloud)
+    operations.detach_others(cloud)
     return [Point(operation.name, k, name, moment)
             for k, name in enumerate(names, 1) for moment in moments
             if (moment in ('before', 'answer') or not kill.reads(name))
@@ -144,6 +145,7 @@ def _settled(point, operation, cloud):
 
 def _recovered(point, operation, cloud):
     operations.recover(cloud)
+    operations.detach_others(cloud)
     return []
 
 

@@ -39,13 +39,14 @@ class View:
                        == 'active']
         self.left = dict(cloud.left)
         self.luns = cloud.truth.luns()
+        self.others = cloud.truth.others()
         self.devices = cloud.truth.devices()
         self.guests = cloud.truth.guests()
         self.lines = cloud.truth.lines()
         self.nodes = cloud.truth.nodes()
 
     def lun_of(self, volume):
-        return next((lun for lun in self.luns
+        return next((lun for lun in self.luns + self.others
                      if lun.get('volume') == volume), {})
 
     def mapping(self, server, volume):
@@ -60,8 +61,9 @@ class View:
 
     def leaving(self, server):
         """LUNs that Nova has detached from a guest that must let go."""
-        return [lun for lun in self.luns if lun.get('phase') == 'leaving'
-                and lun.get('instance') == server]
+        return [lun for lun in self.luns + self.others
+                if (lun.get('phase'), lun.get('instance'))
+                == ('leaving', server)]
 
     def stale(self, device, server):
         """Whether the ledger keeps the device from that guest."""
@@ -80,7 +82,7 @@ class View:
 
 
 def records_are_whole(view):
-    for record in view.luns + view.devices:
+    for record in view.luns + view.others + view.devices:
         if not record['whole']:
             yield 'a record is cut off: %s' % record
 
@@ -104,7 +106,7 @@ def one_volume_on_a_lun(view):
 def volumes_have_their_luns(view):
     for each in view.volumes.values():
         lun = view.lun_of(each['name_id'])
-        if (each['status'] in _WHOLE
+        if (each['status'] in _WHOLE and not each.get('array')
                 and lun.get('state') not in ('ours', 'used')):
             yield 'volume %s is %s, its LUN is %s' % (
                 each['id'], each['status'], lun.get('state', 'none'))
@@ -121,11 +123,12 @@ def snapshots_have_their_luns(view):
 
 def data_is_there(view):
     for volume, text in view.written.items():
-        lun = view.lun_of(volume)
+        lun = view.lun_of(volume).get('lun')
+        if view.volumes.get(volume, {}).get('array'):
+            lun = view.volumes[volume]['provider_id']
         # while it is reverted a volume has what it had, or the snapshot's
         texts = {text, view.promised.get(volume, text)}
-        if not lun or not any(view.truth.has(lun['lun'], each)
-                              for each in texts):
+        if not lun or not any(view.truth.has(lun, each) for each in texts):
             yield 'the data of volume %s is gone' % volume
 
 
@@ -179,7 +182,8 @@ def paths_belong(view):
     Or to one that it must let go of, which is nobody else's; or, where it was
     off, over a device that it has lost and is not given again.
     """
-    by_lun = {lun['lun']: lun for lun in view.luns}
+    by_lun = {lun['lun']: lun for lun in view.luns + view.others
+              if lun.get('lun')}
     for userid, guest in view.guests.items():
         server = view.server_of(userid)
         for device, wwpn, lun in sorted(guest['paths']
@@ -254,7 +258,7 @@ def devices_are_needed(view):
 
 
 def used_luns_are_attached(view):
-    for lun in view.luns:
+    for lun in view.luns + view.others:
         if (lun.get('state') == 'used' and not view.mapping(
                 lun['instance'], lun['volume'])
                 and lun not in view.leaving(lun['instance'])):
@@ -277,6 +281,11 @@ def luns_are_at_rest(view):
         elif lun['state'] != 'free' and lun['volume'] not in known:
             yield 'LUN %s is %s for volume %s, unknown to Cinder' % (
                 lun['lun'], lun['state'], lun['volume'])
+    for each in view.others:
+        if each['state'] not in ('ours', 'used') or (
+                each['state'] == 'used' and each['volume'] not in known):
+            yield 'volume %s of the array is %s' % (each['volume'],
+                                                    each['state'])
 
 
 def lines_agree(view):
@@ -303,7 +312,7 @@ def nothing_waits_for_a_guest_that_runs(view):
         server = view.server_of(userid)
         if server is None or not guest['on']:
             continue
-        for lun in view.luns:
+        for lun in view.luns + view.others:
             if lun.get('instance') == server and lun.get('phase'):
                 yield 'LUN %s is %s, and its guest runs' % (lun['lun'],
                                                             lun['phase'])
@@ -333,6 +342,10 @@ def nothing_is_left(view):
     for lun in view.luns:
         if lun.get('state') != 'free':
             yield 'LUN %s is %s' % (lun['lun'], lun.get('state'))
+    for each in view.others:
+        if each['state'] != 'ours' or each.get('instance'):
+            yield 'volume %s of the array is %s' % (each['volume'],
+                                                    each['state'])
     for lun, line in view.lines.items():
         if line[0] != 'free':
             yield 'the line of LUN %s is %s' % (lun, line[0])

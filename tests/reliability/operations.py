@@ -43,9 +43,19 @@ def volumes(cloud, count):
              + known['snapshots']}
     found = [each['id'] for each in known['volumes']
              if each['status'] == 'available' and each['id'] in cloud.written
-             and each['id'] not in taken | leaving]
+             and each['id'] not in taken | leaving and not each['array']]
     return (found + [cloud.create() for _ in range(count - len(found))])[
         :count]
+
+
+def other(cloud):
+    """A volume of the array that is attached to nothing."""
+    known = cloud.records()
+    taken = {each['volume'] for each in known['mappings']}
+    for each in known['volumes']:
+        if each['array'] and each['id'] not in taken:
+            return each['id']
+    return cloud.create_other()
 
 
 def server(cloud, count):
@@ -120,6 +130,15 @@ def recover(cloud):
             cloud.delete(volume)
     cloud.take_back()
     cloud.truth.rest()
+
+
+def detach_others(cloud):
+    """Volumes of the array: what is prepared next counts those of pools."""
+    known = cloud.records()
+    ours = {each['id'] for each in known['volumes'] if each['array']}
+    for each in known['mappings']:
+        if each['volume'] in ours:
+            cloud.detach(each['server'], each['volume'])
 
 
 # the states before
@@ -222,6 +241,24 @@ def _attach(count):
     return prepare
 
 
+def _attach_other(cloud):
+    """Beside a volume of a pool, over the same device."""
+    made, _ = server(cloud, 1)
+    volume = other(cloud)
+    cloud.ask('nova', 'reserve', server=made, volume=volume)
+    return {'server': made, 'volume': volume}
+
+
+def _detach_other(cloud):
+    """The only one, so that its device cools."""
+    args = _attach_other(cloud)
+    cloud.ask('nova', 'attach', **args)
+    for each in cloud.records()['mappings']:
+        if each['volume'] != args['volume']:
+            cloud.detach(each['server'], each['volume'])
+    return args
+
+
 def _detach(count):
     def prepare(cloud):
         made, attached = server(cloud, count)
@@ -308,6 +345,8 @@ register('attach_first', 'nova', 'attach', _attach(0))
 register('attach_next', 'nova', 'attach', _attach(1))
 register('detach_next', 'nova', 'detach', _detach(2))
 register('detach_last', 'nova', 'detach', _detach(1))
+register('attach_other', 'nova', 'attach', _attach_other)
+register('detach_other', 'nova', 'detach', _detach_other)
 register('attach_off', 'nova', 'attach', _stopped(0)(_attach))
 register('detach_off', 'nova', 'detach', _stopped(1)(_detach))
 register('detach_shared_off', 'nova', 'detach', _stopped(2)(_detach))

@@ -105,8 +105,20 @@ class Machine(stateful.RuleBasedStateMachine):
         leaving = {lun.get('volume') for lun in self.cloud.truth.luns()
                    if lun.get('phase') == 'leaving'}
         return [each['id'] for each in self.cloud.records()['volumes']
-                if each['status'] in states
+                if each['status'] in states and not each['array']
                 and each['name_id'] not in leaving]
+
+    def others(self):
+        """Volumes of the array, by status."""
+        found = collections.defaultdict(list)
+        leaving = {each['volume'] for each in self.cloud.truth.others()
+                   if each.get('phase') == 'leaving'}
+        for each in self.cloud.records()['volumes']:
+            if each['array']:
+                status = ('leaving' if each['id'] in leaving
+                          else each['status'])
+                found[status].append(each['id'])
+        return found
 
     def snapshots(self, volume=None):
         """(snapshot, volume) of those that are whole."""
@@ -334,6 +346,22 @@ class Machine(stateful.RuleBasedStateMachine):
         servers, found = self.servers(), self.volumes('available')
         args = {'server': servers[place % len(servers)],
                 'volume': found[place % len(found)]}
+        self.cloud.ask('nova', 'reserve', **args)
+        self.do('attach', death, args)
+
+    @stateful.precondition(lambda self: self.servers())
+    @stateful.rule(death=_DEATHS, place=_PLACES)
+    def attach_other(self, death, place):
+        """A volume of another back-end; detach takes any."""
+        found = self.others()
+        if sum(map(len, found.values())) < len(truth.ARRAY_LUNS):
+            volume = self.cloud.create_other()
+        elif found['available']:
+            volume = found['available'][0]
+        else:
+            return
+        servers = self.servers()
+        args = {'server': servers[place % len(servers)], 'volume': volume}
         self.cloud.ask('nova', 'reserve', **args)
         self.do('attach', death, args)
 

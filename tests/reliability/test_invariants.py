@@ -49,6 +49,7 @@ def _view():
          'instance': 's1', 'whole': True},
         {'lun': _LUNS[1], 'wwid': 'b', 'state': 'free', 'clean': 'yes',
          'whole': True}]
+    view.others = []
     view.devices = [{'device': '3B00', 'state': 'used', 'instance': 's1',
                      'guest': 'ZVM00001', 'volumes': 'v1', 'whole': True}]
     view.guests = {'ZVM00001': {'active': {'3B00'}, 'directory': {'3B00'},

@@ -18,6 +18,9 @@ POOL, OTHER_POOL = 'zpool1', 'zpool2'
 FCP_LIST = '3B00-3B07'
 ZHCP_FCP_LIST = '3B0F'
 _WWPN = '5005076303001001'
+# Of a storage server whose LUNs are in no pool.
+ARRAY_PORT = '500507680b110001'
+ARRAY_LUNS = ('0001000000000000', '0002000000000000')
 _DEDICATE = re.compile(r'^ *DEDICATE +(\w+)', re.M)
 _RULE = re.compile(r'41-zfcp-lun-0\.0\.(\w{4}):0x(\w{16}):0x(\w{16})\.rules')
 _BUSY = ('preparing', 'copying', 'filling', 'sending', 'wiping', 'freeing')
@@ -50,6 +53,8 @@ def world():
                 OTHER_POOL: [
                     dict(line, lun='4011401000000000', count=2, size='1G',
                          contents='zero')]},
+            'disks': [{'wwpns': [ARRAY_PORT], 'lun': lun, 'size': '1G'}
+                      for lun in ARRAY_LUNS],
             'guests': {},
         }},
     }
@@ -97,8 +102,14 @@ class Truth:
     # the ledger
 
     def luns(self):
-        """LUN records: dicts of what the files say."""
-        return self._records('luns')
+        """Records of LUNs of pools: dicts of what the files say."""
+        return [record for record in self._records('luns')
+                if record.get('role') != 'other']
+
+    def others(self):
+        """Records of volumes of other back-ends."""
+        return [record for record in self._records('luns')
+                if record.get('role') == 'other']
 
     def devices(self):
         """FCP device records."""

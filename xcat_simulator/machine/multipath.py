@@ -58,7 +58,7 @@ class Multipath:
             self._join(self.maps[sd.disk.wwid], sd)
             return
         paths = [other for other in self._node.kernel.disks()
-                 if other.disk is sd.disk and other.settled]
+                 if other.disk.wwid == sd.disk.wwid and other.settled]
         if self._makes(sd.disk, len(paths)) and not any(
                 map(self._node.is_held, paths)):
             self._make(sd.disk, paths)

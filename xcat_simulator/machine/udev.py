@@ -112,7 +112,7 @@ class Udev:
     def refresh(self, disk):
         """Let the names of a WWID point to its map, or to a path of it."""
         paths = [sd for sd in self._node.kernel.disks()
-                 if sd.disk is disk and sd.settled]
+                 if sd.disk.wwid == disk.wwid and sd.settled]
         mapped = self._node.multipath.maps.get(disk.wwid)
         target = None
         if mapped is not None:

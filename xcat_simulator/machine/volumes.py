@@ -141,7 +141,7 @@ class Volumes:
             return
         for name, members in self.groups().items():
             complete = len(members) == len(members[0].group['members'])
-            if complete and any(member.device.disk is disk
+            if complete and any(member.device.disk.wwid == disk.wwid
                                 for member in members):
                 self.activate(name)
 

@@ -8,6 +8,7 @@ from zvm_common import exceptions
 from zvm_common.model import base
 
 _HEX16 = re.compile('(?:0[xX])?[0-9A-Fa-f]{16}')
+_NUMBER = re.compile('0[xX][0-9A-Fa-f]{1,15}|[0-9]{1,15}', re.ASCII)
 
 
 class Wwpn(base.Text):
@@ -38,6 +39,44 @@ class Lun(base.Text):
     @staticmethod
     def _canonical(text):
         return text[-16:].lower()
+
+    @classmethod
+    def of_number(cls, number, mode=None):
+        """The LUN that a Cinder driver means by a number.
+
+        Up to 0xffff it is the first level, as Linux on every architecture
+        writes it. A larger one of up to 32 bits is the first two levels as
+        zfcp writes them (0x4010400b, which is what os-brick on s390x makes of
+        it), any other all 64 bits.
+
+        :param number: an int, or digits; hex after 0x, or 16 of them
+        :param mode: os-brick's addressing_mode, by which a driver says that
+            a plain number stands for a "flat" LUN: SAM2 from 256 on, SAM3-flat
+            each; SAM, transparent and None are no change
+        :raises InvalidValue: for anything else
+        """
+        if isinstance(number, str) and _HEX16.fullmatch(number):
+            return cls(number)
+        if isinstance(number, str) and _NUMBER.fullmatch(number):
+            number = int(number, 16 if number[1:2] in ('x', 'X') else 10)
+        if type(number) is not int or not 0 <= number < 1 << 64:
+            raise exceptions.InvalidValue(
+                number, 'a number below 2 to the 64, or its digits', cls.WHAT)
+        if mode not in (None, 'SAM', 'transparent', 'SAM2', 'SAM3-flat'):
+            raise exceptions.InvalidValue(
+                mode, "SAM, transparent, SAM2 or SAM3-flat",
+                'addressing_mode of a LUN')
+        if mode == 'SAM3-flat' or mode == 'SAM2' and number >= 256:
+            if number >= 0x4000:
+                raise exceptions.InvalidValue(
+                    number, 'below 16384 with addressing mode ' + mode,
+                    cls.WHAT)
+            number += 0x4000
+        if number <= 0xffff:
+            number <<= 48
+        elif number <= 0xffffffff:
+            number <<= 32
+        return cls('%016x' % number)
 
     def scsi_int(self):
         """The int that os-brick wants: the top 16 or else 32 bits.

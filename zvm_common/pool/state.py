@@ -16,6 +16,9 @@ from zvm_common import model
 STATES = ('free', 'preparing', 'copying', 'filling', 'ours', 'sending', 'used',
           'wiping', 'freeing', 'quarantined', 'lost', 'foreign', 'unmanaged')
 
+#: The role of a volume that is in no pool of ours.
+OTHER = 'other'
+
 # Of these no volume is made: they are nobody's business here.
 _NOT_OURS = ('foreign', 'unmanaged')
 
@@ -40,7 +43,9 @@ class LunState:
     :attr:`lent`), ``switch`` while it takes the place of another
     LUN, ``unknown`` while it is set aside as Cinder does not know it.
     ``guest_off`` is true in the answer to an attach to a guest that is off.
-    ``role`` is ``current``, ``snapshot``, or of a volume that moves
+    ``role`` is ``current``, ``snapshot``, ``other`` for a volume of another
+    back-end, which is in no pool (``pool`` is '') and whose ``wwpns``, ``lun``
+    (None) and ``ways`` are known while it is used, or of a volume that moves
     (``moves``) from one LUN to another ``target`` and ``old``; those have an
     id of their own as ``volume_id``. ``source`` is the volume that it is being
     copied from, ``readers`` are those that are copied from this one.
@@ -53,7 +58,7 @@ class LunState:
 
     pool: str
     wwpns: tuple
-    lun: model.Lun
+    lun: model.Lun | None
     state: str
     generation: int
     capacity: model.Capacity | None = None
@@ -87,6 +92,19 @@ class LunState:
     owner: str = ''
     was: str | None = None
     guest_off: bool = False
+    ways: tuple = ()
+
+    @property
+    def paths(self):
+        """Every :class:`~zvm_common.model.Path` that its guest has to it."""
+        return self.ways or tuple(
+            model.Path(device, wwpn, self.lun)
+            for device in self.devices for wwpn in self.wwpns)
+
+    @property
+    def other(self):
+        """A volume of another Fibre Channel back-end."""
+        return self.role == OTHER
 
     @property
     def size(self):
@@ -164,9 +182,7 @@ def _lun_state(fields):
     if fields['state'] not in STATES:
         raise ValueError('unknown state')
     return LunState(
-        pool=str(model.PoolName(fields['pool'])),
-        wwpns=model.parse_wwpns(fields['wwpns']),
-        lun=model.Lun(fields['lun']),
+        **_place(fields),
         state=fields['state'],
         generation=int(get('gen') or 0),
         capacity=_bytes(get('bytes')),
@@ -202,6 +218,19 @@ def _lun_state(fields):
         status=get('status') or '',
         owner=get('owner') or '',
         was=_maybe(model.Uuid, get('was')))
+
+
+def _place(fields):
+    if fields.get('role') != OTHER:
+        return {'pool': str(model.PoolName(fields['pool'])),
+                'wwpns': model.parse_wwpns(fields['wwpns']),
+                'lun': model.Lun(fields['lun'])}
+    if not fields.get('paths'):
+        return {'pool': '', 'wwpns': (), 'lun': None}
+    return {'pool': '', 'wwpns': model.parse_wwpns(fields['wwpns']),
+            'lun': model.Lun(fields['lun']),
+            'ways': tuple(model.Path(*path.split(':'))
+                          for path in fields['paths'].split(';'))}
 
 
 def _maybe(kind, text):

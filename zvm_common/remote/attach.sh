@@ -9,6 +9,20 @@
 # gets them in its directory entry, and finds them when it next runs.  GROUPS
 # and PATHS are those of hold: from there one that z/VM refuses is replaced
 verb_attach() {
+    need_attach "$@"
+    find_volume "$1" || refuse unknown "volume=$1"
+    attach_devices=$8
+    [ "$8" != held ] || attach_devices=$(fit_for "$4" | tr '\n' ';')
+    attach_devices=${attach_devices%;}
+    if [ "$r_state" = used ] && [ "$r_instance" = "$4" ]; then
+        attach_again "$2" "$3" "$9"
+        return
+    fi
+    nobody_has_it "$2"
+    begin_use "$@"
+}
+
+need_attach() { # the arguments of attach
     need is_uuid "$1"
     need is_number "$2"
     need is_uuid "$3"
@@ -19,15 +33,9 @@ verb_attach() {
     need is_list "$8"
     need is_word "$9"
     [ -z "${11}" ] || { need is_list "${10}" && need is_number "${11}"; }
-    find_volume "$1" || refuse unknown "volume=$1"
-    attach_devices=$8
-    [ "$8" != held ] || attach_devices=$(fit_for "$4" | tr '\n' ';')
-    attach_devices=${attach_devices%;}
-    if [ "$r_state" = used ] && [ "$r_instance" = "$4" ]; then
-        attach_again "$2" "$3" "$9"
-        return
-    fi
-    nobody_has_it "$2"
+}
+
+begin_use() { # begin_use, with the arguments of attach
     [ "$9" = off ] || is_on "$5"
     check_devices "$4" "$5"
     r_state=used r_before=ours r_gen=$((r_gen + 1)) r_op=$OP r_phase=dedicate
@@ -58,6 +66,9 @@ nobody_has_it() { # nobody_has_it GENERATION
 of no volume")"
     not_read
     foreign_user && refuse busy "$(row) text=$(text "$foreign")"
+    other_has "$r_wwpns" "$r_lun" && refuse busy "$(row) text=$(text "a guest \
+has it as volume $who of another back-end")"
+    return 0
 }
 
 # The same attachment once more: what is there is looked at, not trusted
@@ -85,7 +96,7 @@ again_failed() {
 check_devices() { # check_devices INSTANCE USERID: held for it, fit for the LUN
     [ -n "$attach_devices" ] || refuse nofcp "text=$(text "none is held for \
 this instance")"
-    range=$(field range "$(merge "$r_pool" |
+    is_other || range=$(field range "$(merge "$r_pool" |
         grep -F "lun=$r_lun wwpns=$r_wwpns ")")
     for d in $(each "$attach_devices"); do
         load_fcp "$d" && [ "$f_instance" = "$1" ] && [ "$f_guest" = "$2" ] ||
@@ -94,7 +105,7 @@ this instance")"
         ! is_out_of_use || refuse nofcp "$(fcp_row)"
         ! is_stale "$1" || refuse nofcp "$(fcp_row) text=$(text "the guest \
 has old paths configured for it, which go when it next runs")"
-        in_ranges "$d" "$range" || refuse nofcp "device=$d ranges=$range \
+        is_other || in_ranges "$d" "$range" || refuse nofcp "device=$d ranges=$range \
 text=$(text "not among the devices that may carry the LUN")"
     done
 }
@@ -149,6 +160,7 @@ attach_undone() {
 # undedicated, and then held for its instance or free
 leave_devices() { # leave_devices held|free; left := what could not be undone
     left=
+    cool_devices
     for d in $(each "$attach_devices"); do
         load_fcp "$d" && [ "$f_instance" = "$r_instance" ] || continue
         # a release that was cut off, or failed, is taken up again
@@ -172,6 +184,7 @@ back_to_ours() {
     r_state=ours r_before=used r_gen=$((r_gen + 1)) r_phase='' r_guest=''
     r_node='' r_instance='' r_attachment='' r_host='' r_fcp='' r_clean=no
     r_why=''
+    ! is_other || other_at_rest
     save_lun
     settle_back
 }

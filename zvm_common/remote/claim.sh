@@ -30,7 +30,7 @@ take_lun() { # take_lun POOL VOLUME MINIMUM MAXIMUM SCOPE ZHCP-DEVICES LEDGER
     need is_word "$5"
     need is_list "$6"
     need is_word "$7"
-    if find_volume "$2"; then
+    if find_pooled "$2"; then
         claim_again "$6"
         return
     fi
@@ -158,6 +158,7 @@ verb_look() { # look VOLUME
 
 look_row() { # look_row [KEY=VALUE]: the answer that says what is so now
     look_more=${1:-}
+    ! is_other || { answer "ok $(row) $look_more"; return; }
     p_file=$POOLS/$r_pool.conf
     set --
     if pool_is_whole; then
@@ -207,7 +208,7 @@ verb_release() {
     need is_uuid "$1"
     need is_number "$2"
     need is_list "$3"
-    find_volume "$1" || refuse unknown "volume=$1"
+    find_pooled "$1" || refuse unknown "volume=$1"
     case $r_state in
         freeing) free_again "$1" ;;
         used) refuse busy "$(row)" ;;

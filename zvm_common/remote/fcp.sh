@@ -7,6 +7,8 @@ PATH=$PATH:$ROOT/opt/zhcp/bin
 
 # Of a device that an attach which failed has left held for its instance (s)
 HOLD_LEASE=3600
+# Nova deletes attachments right after a detach, and arrays take their time (s)
+COOL_LEASE=600
 cool=none
 
 # A server that hangs must not hold the ledger's lock for ever
@@ -288,17 +290,27 @@ give_back() { # give_back held|free: f_...
         fi
     fi
     was_used=$f_node
-    f_state=held f_byus='' f_why='' f_node=''
+    f_byus='' f_why='' f_node=''
     if [ "$1" = held ]; then
-        lease_fcp "$HOLD_LEASE" && save_fcp
+        f_state=held && lease_fcp "$HOLD_LEASE" && save_fcp
     elif set_has "$cool" "$f_device"; then
-        f_state=cooling
-        save_fcp
+        f_state=cooling && lease_fcp "$COOL_LEASE" && save_fcp
+    elif is_cooling; then
+        return
     elif [ -n "$was_used" ] && [ "${f_cool:-0}" -gt 0 ]; then
         nobodys cooling "$f_cool"
     else
         free_fcp
     fi
+}
+
+is_cooling() { # f_...: its term, begun anew in another boot, is not over
+    [ "$f_state" = cooling ] || return 1
+    lease_is_over "$f_lease" "$f_boot"
+    case $? in
+        0) return 1 ;;
+        2) lease_fcp "$COOL_LEASE" && save_fcp ;;
+    esac
 }
 
 verb_devices() {

@@ -150,6 +150,7 @@ verb_admit() {
     esac
     [ -z "$f_volumes" ] || refuse busy "$(fcp_row)"
     f_cool='' f_tries=''
+    [ "$f_state" != cooling ] || f_state=held
     give_back free || refuse smapi "$(smapi_said undedicate "$1")"
     answer "ok device=$1 state=free"
 }

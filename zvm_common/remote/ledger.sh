@@ -6,7 +6,7 @@
 LUN_KEYS="volume role state op gen before guest node instance attachment host \
 fcp wwid bytes clean scope pool wwpns lun jobfcp phase was last freed why \
 lease boot source sgen moves mgen verify limit zero sop said zgen \
-peer pin sbytes owner"
+peer pin sbytes owner paths"
 FCP_KEYS="device state guest node instance volumes byus chpid wwpn npiv lease \
 boot scope why stale retry tries cool"
 LUNS=$BASE/luns
@@ -69,7 +69,9 @@ lease_is_over() { # lease_is_over END BOOT; 2: of another boot
 }
 
 
-lun_file() { printf '%s/%s-%s' "$LUNS" "${1%%;*}" "$2"; }
+lun_file() { # lun_file WWPNS LUN: of a LUN of a pool
+    printf '%s/%s-%s' "$LUNS" "${1%%;*}" "$2"
+}
 
 load_lun() { # load_lun FILE: r_...; a record that is not whole stops all
     load r "$LUN_KEYS" "$1"
@@ -80,7 +82,9 @@ load_lun() { # load_lun FILE: r_...; a record that is not whole stops all
 }
 
 save_lun() {
-    save r "$LUN_KEYS" "$(lun_file "$r_wwpns" "$r_lun")"
+    set -- "$(lun_file "$r_wwpns" "$r_lun")"
+    ! is_other || set -- "$LUNS/other-$r_volume"
+    save r "$LUN_KEYS" "$1"
 }
 
 load_fcp() {
@@ -112,6 +116,13 @@ find_volume() { # r_... := the record of this volume
     find_record "$1"
 }
 
+# For who knows volumes of pools only: that a guest once had it as another
+# back-end's is no matter then
+find_pooled() {
+    find_volume "$1" || return 1
+    ! is_other || [ "$r_state" = used ]
+}
+
 # No node name of three characters is found in it: rmvm and other commands of
 # the MN match owners as text
 stamp() {
@@ -125,6 +136,6 @@ row() { # the record r_..., for refusals
         "$r_guest" "$r_node" "$r_instance" "$r_attachment" "$r_host" "$r_fcp"
     printf 'wwid=%s real=%s clean=%s scope=%s phase=%s why=%s ' \
         "$r_wwid" "$r_bytes" "$r_clean" "$r_scope" "$r_phase" "$r_why"
-    printf 'role=%s source=%s moves=%s sop=%s said=%s was=%s' \
-        "$r_role" "$r_source" "$r_moves" "$r_sop" "$r_said" "$r_was"
+    printf 'role=%s source=%s moves=%s sop=%s said=%s was=%s paths=%s' \
+        "$r_role" "$r_source" "$r_moves" "$r_sop" "$r_said" "$r_was" "$r_paths"
 }

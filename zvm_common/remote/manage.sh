@@ -152,7 +152,7 @@ verb_manage() {
     need is_number "$7"
     need is_word "$8"
     need is_word "$9"
-    if find_volume "$2"; then
+    if find_pooled "$2"; then
         manage_again "$4" "$5"
         return
     fi

@@ -198,7 +198,8 @@ is_out() { # no device of r_... stands in the guest's directory entry
 
 # --- what waits
 
-# pend VOLUME GENERATION INSTANCE pending|connect|works WHY
+# pend VOLUME GENERATION INSTANCE pending|connect|works WHY [WWID]
+# WWID: what the guest says of another back-end's volume that works
 verb_pend() {
     need is_uuid "$1"
     need is_number "$2"
@@ -215,6 +216,7 @@ verb_pend() {
         works) r_phase='' r_why='' ;;
         *) refuse usage "text=$(text "no phase $4")" ;;
     esac
+    ! is_other || [ -z "$6" ] || seen "$6"
     save_lun
     look_row
 }

@@ -81,6 +81,14 @@ merge() { # merge POOL
         }
         return ""
     }
+    # a guest has the LUN as a volume of another back-end
+    function is_others(w, l,   n, i, k, p) {
+        n = split(w, p, ";")
+        for (i = 1; i <= n; i++)
+            for (k in others)
+                if (index(others[k], ":" p[i] ":" l ";")) return 1
+        return 0
+    }
     function is_of(owner, volumes,   v, n, i) {
         n = split(volumes, v, ";")
         for (i = 1; i <= n; i++) if (owner == stamp(v[i])) return 1
@@ -115,6 +123,7 @@ merge() { # merge POOL
             if (k in on || st == "" || st == "free") continue
             l = k; sub(/.*-/, "", l)
             if (st == "unmanaged") { left[l] = left[l] " " k; continue }
+            if (known(k, "paths") != "") others[k] = known(k, "paths") ";"
             lines[l]++
             wwid = known(k, "wwid")
             if (wwid == "" || ((l, wwid) in seen)) unsure[l] = 1
@@ -147,6 +156,7 @@ merge() { # merge POOL
             }
             else st = is_stamp(c[6]) ? "lost" : "foreign"
             dup = (lines[l] > 1 && (l in unsure)) ? 1 : ""
+            if (is_others(w, l)) dup = 1
             printf "lun=%s wwpns=%s size=%s bytes=%s range=%s status=%s ",
                 l, w, plain(c[4]), bytes(c[4]), plain(c[5]), plain(c[1])
             printf "owner=%s channel=%s state=%s drift=%s dup=%s ",
@@ -209,6 +219,7 @@ no_sed() {
 # The line of r_... as the record says: written until it stays.  Where it does
 # not (s_why), the record counts, and the line is drift that "view" reports
 settle() {
+    ! is_other || return 0
     p_file=$POOLS/$r_pool.conf
     s_why="the line of $r_wwpns $r_lun in pool $r_pool does not stay as \
 written: is it there once, and who else writes the file?"

@@ -104,7 +104,7 @@ def zhcp():
     return _read('zHCP', 'common', 'ledger', 'pool', 'restore', 'claim',
                  'takers', 'job', 'wipe', 'copy', 'switch', 'frames', 'stream',
                  'fcp', 'fcp_choice', 'fcp_aside', 'attach', 'pending',
-                 'lend', 'sweep', 'manage', 'zhcp')
+                 'other', 'lend', 'sweep', 'manage', 'zhcp')
 
 
 @functools.cache

@@ -172,7 +172,7 @@ verb_rebuild() {
     need is_list "$5"
     need is_hex 16 "$6"
     need is_word "${12}"
-    find_volume "$3" && refuse busy "$(row)"
+    find_pooled "$3" && refuse busy "$(row)"
     pool_file "$1"
     rebuild_row "$1" "$5" "$6"
     load_lun "$(lun_file "$5" "$6")"
@@ -287,8 +287,8 @@ verb_used() {
     answer "ok rows=$count"
 }
 
-# reap INSTANCE SCOPE DEVICES: Nova knows no use of them.  What is held keeps
-# its lease, what cools or would not come off does not
+# reap INSTANCE SCOPE DEVICES: Nova knows no use of them.  What is held or cools
+# keeps its lease, what would not come off does not
 verb_reap() {
     need is_uuid "$1"
     need is_word "$2"
@@ -306,7 +306,8 @@ verb_reap() {
 
 reap_one() {
     case $f_state in
-        cooling | quarantined | releasing) ;;
+        cooling) ! is_cooling || return 1 ;;
+        quarantined | releasing) ;;
         *)
             lease_is_over "$f_lease" "$f_boot"
             case $? in

@@ -46,7 +46,7 @@ main() {
             | confirm | abandon | aside | readmit | rebuild | adopt | used \
             | reap | probe | fill | send | measure | manage | unmanage | lend \
             | giveback | pend | waiting | stale | unstale | succeed | admit \
-            | fcpstate) ;;
+            | fcpstate | other | attachother) ;;
         *) refuse usage "text=$(text "no verb $VERB")" ;;
     esac
     # without flock nothing is safe, and nothing is tried

@@ -9,7 +9,6 @@ from oslo_log import log as logging
 from nova_zvm_volume.virt.zvm import pending
 from zvm_common import exceptions
 from zvm_common import fcp
-from zvm_common import guestdisk
 from zvm_common import model
 
 LOG = logging.getLogger(__name__)
@@ -56,8 +55,7 @@ class Attachment:
         # is the guest's, not the volume's: it is removed with the guest.
         self._platform.define_node(self._node, self._userid)
         lun = self._take()
-        paths = guestdisk.paths_of(lun.devices, lun.wwpns, lun.lun)
-        return lun, paths, self._disk(lun, paths)
+        return lun, lun.paths, self._disk(lun, lun.paths)
 
     def _disk(self, lun, paths):
         if lun.guest_off:
@@ -71,9 +69,16 @@ class Attachment:
             phase = lun.phase or ('connect' if self._repeated else 'pending')
             self._pend(lun, phase, err.message)
             return None
-        if lun.phase:
-            self._pend(lun, 'works')
+        if lun.phase or lun.other and not lun.wwid:
+            self._works(lun, disk)
         return disk
+
+    def _works(self, lun, disk):
+        if not self._repeated:
+            self._undo.by('take the paths away', self._paths_away,
+                          self._platform.guest(self._node), lun, lun.paths,
+                          disk.wwid)
+        pending.works(self._platform, lun, self._instance, disk)
 
     def _pend(self, lun, *phase):
         self._platform.devices.pend(lun.volume_id, lun.generation,
@@ -104,7 +109,9 @@ class Attachment:
             attachment_id=self._wanted.attachment_id or str(uuid.uuid4()),
             instance_uuid=self._instance, userid=self._userid,
             node=self._node, operation_id=str(uuid.uuid4()),
-            off=self._may_wait)
+            off=self._may_wait,
+            # what is attached has the paths that the ledger says
+            targets=() if self._wanted.paths else self._wanted.targets)
 
     def _take_again(self, request):
         """The outcome is not known: read the truth, then ask once more.

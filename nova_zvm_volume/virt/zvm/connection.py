@@ -9,11 +9,15 @@ an attach.  Nothing of it reaches a request before it is one of the values of
 import dataclasses
 import re
 
+from nova_zvm_volume.virt.zvm import otherconnection
 from zvm_common import exceptions
 from zvm_common import model
 
 _MOST_PATHS = 64
 _WWID = re.compile('[0-9a-f]{16}(?:[0-9a-f]{16})?')
+# Keys of our Cinder driver; others that begin so are written by remember.
+_OURS = frozenset(('zvm_volume_id', 'zvm_lun', 'zvm_pool', 'zvm_zhcp',
+                   'zvm_bytes'))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,22 +27,32 @@ class Connection:
     ``size`` is that of the whole LUN.  ``wwid`` is None until a zHCP or
     a guest has seen the disk.  ``paths`` is empty unless :func:`remember`
     wrote it after an attach; then ``generation`` is that of the attachment.
+
+    A volume of another back-end has ``targets`` instead of ``pool``, ``zhcp``,
+    ``lun`` and ``wwpns``; its ``size`` is not known, nor is its ``generation``
+    before :func:`remember`.
     """
 
     volume_id: model.Uuid
     attachment_id: model.Uuid | None
-    pool: model.PoolName
-    zhcp: model.HostName
-    lun: model.Lun
-    wwpns: tuple
-    generation: int
+    generation: int | None
     wwid: str | None
-    size: model.Capacity
+    pool: model.PoolName | None = None
+    zhcp: model.HostName | None = None
+    lun: model.Lun | None = None
+    wwpns: tuple = ()
+    size: model.Capacity | None = None
     paths: tuple = ()
+    targets: tuple = ()
+
+    @property
+    def other(self):
+        """A volume of another back-end than ours."""
+        return bool(self.targets)
 
 
 def parse(connection_info):
-    """Read a connection_info of our Cinder driver.
+    """Read a connection_info of our Cinder driver, or of another one.
 
     :returns: a :class:`Connection`
     :raises InvalidValue: with the value and the rule it breaks
@@ -47,10 +61,12 @@ def parse(connection_info):
     kind = info.get('driver_volume_type')
     if kind != 'fibre_channel':
         raise exceptions.InvalidValue(
-            kind, "only 'fibre_channel' volumes of zvm_scsi_pool back-ends "
-            'are attached here', 'driver_volume_type')
+            kind, "only 'fibre_channel' volumes are attached here",
+            'driver_volume_type')
     data = _dict(info.get('data'), "connection_info['data']")
     _writable(data)
+    if not is_ours(data):
+        return _other(info, data)
     lun = _value(data, 'zvm_lun', model.Lun)
     _same_lun(data, lun)
     return Connection(
@@ -63,7 +79,33 @@ def parse(connection_info):
         generation=_number(data, 'zvm_generation', 0),
         wwid=_wwid(data),
         size=model.Capacity(_number(data, 'zvm_bytes', 1)),
-        paths=_paths(data, lun))
+        paths=_paths(data, {(None, lun)}))
+
+
+def _other(info, data):
+    if data.get('encrypted'):
+        raise exceptions.InvalidValue(
+            True, 'false: the volume would be written without encryption',
+            'encrypted in connection_info')
+    targets = otherconnection.targets(data)
+    paths = _paths(data, {(each.wwpn, each.lun) for each in targets})
+    return Connection(
+        volume_id=_other_id(info, data),
+        attachment_id=_attachment(info, data),
+        generation=_number(data, 'zvm_generation', 0) if paths else None,
+        wwid=_wwid(data), paths=paths, targets=targets)
+
+
+def _other_id(info, data):
+    """Nova writes it as ``serial``, some drivers too, in ``data``."""
+    if info.get('serial') is not None:
+        return _value(info, 'serial', model.Uuid)
+    return _value(data, 'volume_id', model.Uuid)
+
+
+def is_ours(data):
+    """Whether ``data`` is that of our own Cinder driver."""
+    return not _OURS.isdisjoint(data)
 
 
 def remember(connection_info, lun, paths, disk):
@@ -98,10 +140,14 @@ def remember_pending(connection_info, lun, paths):
 
 
 def volume_of(connection_info):
-    """The volume's id as text, None for what is no volume of ours."""
+    """The volume's id in the ledger as text, None for what has none."""
     data = (connection_info.get('data')
             if isinstance(connection_info, dict) else None)
-    return data.get('zvm_volume_id') if isinstance(data, dict) else None
+    if not isinstance(data, dict):
+        return None
+    if is_ours(data):
+        return data.get('zvm_volume_id')
+    return connection_info.get('serial') or data.get('volume_id')
 
 
 def _invalid(name, err):
@@ -189,7 +235,8 @@ def _wwid(data):
     return value
 
 
-def _paths(data, lun):
+def _paths(data, places):
+    """Remembered ones.  Each is to one of the places: (port or None, LUN)."""
     if data.get('zvm_paths') is None:
         return ()
     try:
@@ -197,7 +244,10 @@ def _paths(data, lun):
                       for path in _list(data, 'zvm_paths'))
     except exceptions.InvalidValue as err:
         raise _invalid('zvm_paths', err) from err
-    if any(path.lun != lun for path in paths):
-        raise exceptions.InvalidValue(data['zvm_paths'], 'paths to LUN %s'
-                                      % lun, 'zvm_paths in connection_info')
+    if any(places.isdisjoint(((path.wwpn, path.lun), (None, path.lun)))
+           for path in paths):
+        raise exceptions.InvalidValue(
+            data['zvm_paths'], 'paths to LUN %s' % ' or '.join(sorted(
+                {str(lun) for _port, lun in places})),
+            'zvm_paths in connection_info')
     return paths

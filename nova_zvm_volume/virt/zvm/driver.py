@@ -20,6 +20,7 @@ from nova import objects
 from nova.virt import driver as virt_driver
 from nova.virt.zvm import driver as zvm_driver
 from nova_zvm_volume import opts
+from nova_zvm_volume.virt.zvm import connection
 from nova_zvm_volume.virt.zvm import errors
 from nova_zvm_volume.virt.zvm import lifecycle
 from nova_zvm_volume.virt.zvm import ownership
@@ -339,7 +340,7 @@ def _refuse_encryption(connection_info, encryption):
     if encryption or isinstance(data, dict) and data.get('encrypted'):
         raise exception.VolumeEncryptionNotSupported(
             volume_type='z/VM SCSI',
-            volume_id=data.get('zvm_volume_id') if data else None)
+            volume_id=connection.volume_of(connection_info))
 
 
 def _settings():

@@ -21,7 +21,6 @@ from oslo_log import log as logging
 from nova_zvm_volume.virt.zvm import connection
 from zvm_common import exceptions
 from zvm_common import fcp
-from zvm_common import guestdisk
 from zvm_common import model
 
 LOG = logging.getLogger(__name__)
@@ -46,7 +45,7 @@ def take_back(platform, lun, instance, ask=None):
     try:
         (ask or _once)(
             platform.guest(node).detach, lun.volume_id, lun.generation + 1,
-            guestdisk.paths_of(lun.devices, lun.wwpns, lun.lun), lun.wwid)
+            lun.paths, lun.wwid)
         swap = platform.devices.detach
     except NO_GUEST as err:
         LOG.info('Volume %s: %s', lun.volume_id, err, instance=instance)
@@ -57,6 +56,19 @@ def take_back(platform, lun, instance, ask=None):
         LOG.error('FCP devices stay out of use after detaching volume %s: %s',
                   lun.volume_id, kept, instance=instance)
     return left
+
+
+def works(platform, lun, instance_uuid, disk):
+    """The guest has the disk: the ledger says so, and by which WWID.
+
+    :raises DiskMismatch: it is a LUN of a pool, by another address
+    """
+    try:
+        platform.devices.pend(lun.volume_id, lun.generation, instance_uuid,
+                              'works', wwid=disk.wwid if lun.other else '')
+    except exceptions.DiskMismatch as err:
+        err.fields['undone'] = 'no'     # the guest has its paths
+        raise
 
 
 def _once(function, *args):
@@ -177,7 +189,8 @@ class _Completion:
                 return
             disk = self._when_up(
                 self._guest.attach, lun.volume_id, lun.generation,
-                _paths(lun), lun.wwid, self._size(lun))
+                lun.paths, lun.wwid, self._size(lun))
+            works(self._platform, lun, self._uuid, disk)
         except exceptions.GuestUnreachable as err:
             LOG.warning('Volume %s waits for its guest: %s', lun.volume_id,
                         err, instance=self._instance)
@@ -216,14 +229,12 @@ class _Completion:
                         instance=self._instance)
 
     def _works(self, lun, disk):
-        self._platform.devices.pend(lun.volume_id, lun.generation,
-                                    self._uuid, 'works')
         LOG.info('Volume %s is %s', lun.volume_id, disk.device_path,
                  instance=self._instance)
         for mapping in self._mappings:
             info = mapping['connection_info']
             if connection.volume_of(info) == lun.volume_id:
-                connection.remember(info, lun, _paths(lun), disk)
+                connection.remember(info, lun, lun.paths, disk)
                 mapping['connection_info'] = info
                 if hasattr(mapping, 'save'):
                     mapping.save()
@@ -234,7 +245,3 @@ class _Completion:
             if connection.volume_of(info) == lun.volume_id:
                 return connection.parse(info).size
         return lun.size
-
-
-def _paths(lun):
-    return guestdisk.paths_of(lun.devices, lun.wwpns, lun.lun)

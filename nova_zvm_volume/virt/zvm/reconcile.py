@@ -95,6 +95,12 @@ class Reconciler:
         except exceptions.ZvmError as err:
             LOG.debug('Attaching will tell why: %s', err)
             return
+        if wanted.other:
+            # where it is stands in info, and nowhere else
+            info['data'].pop('zvm_paths', None)
+            info['data'].pop('zvm_generation', None)
+            self._volumes.connector(self._instance)
+            return
         if (lun is None or lun.state != 'ours' or lun.lun != wanted.lun
                 or set(lun.wwpns) != set(wanted.wwpns)):
             return

@@ -11,20 +11,18 @@ import dataclasses
 
 from oslo_log import log as logging
 
-from nova import conf
 from nova import exception
 from nova_zvm_volume.virt.zvm import attachment
 from nova_zvm_volume.virt.zvm import connection
+from nova_zvm_volume.virt.zvm import connector
 from nova_zvm_volume.virt.zvm import errors
 from nova_zvm_volume.virt.zvm import ownership
 from nova_zvm_volume.virt.zvm import pending
 from nova_zvm_volume.virt.zvm import records
 from nova_zvm_volume.virt.zvm import undo as undoing
 from zvm_common import exceptions
-from zvm_common import guestdisk
 from zvm_common import model
 
-CONF = conf.CONF
 LOG = logging.getLogger(__name__)
 
 _MOST_VOLUMES = 256
@@ -55,22 +53,9 @@ class VolumeOps:
             WWPNs
         """
         with errors.told('No volume connector for %s' % instance.name):
-            devices = self._hold(instance)
-            hypervisor = self._platform.hypervisor
-            return {
-                'platform': 's390x',
-                'os_type': 'linux',
-                'host': self._platform.host,
-                'ip': CONF.my_block_storage_ip,
-                'multipath': True,
-                'wwpns': [str(device.wwpn) for device in devices],
-                'wwnns': [],
-                'instance': str(instance.uuid),
-                'zvm_zhcp': str(hypervisor.zhcp_hostname),
-                'zvm_hypervisor': str(hypervisor.name),
-                'zvm_userid': instance.name.upper(),
-                'zvm_fcp': [str(device.number) for device in devices],
-            }
+            return connector.of(instance, self._hold(instance),
+                                self._platform.hypervisor,
+                                self._platform.host)
 
     def _hold(self, instance):
         who = model.Uuid(instance.uuid), model.Userid(instance.name)
@@ -100,6 +85,10 @@ class VolumeOps:
         volume = _shown(connection_info)
         with errors.attaching(volume):
             wanted = self._mine(connection_info)
+            if wanted.generation is None:
+                wanted = dataclasses.replace(
+                    wanted, generation=self._platform.devices.other(
+                        wanted.volume_id).generation)
             what = 'Attaching volume %s to %s' % (volume, instance.name)
             with undoing.Undo(what) as undo:
                 lun, paths, disk = attachment.Attachment(
@@ -186,7 +175,7 @@ class VolumeOps:
         for mapping in mappings:
             info = mapping.get('connection_info')
             data = info.get('data') if isinstance(info, dict) else None
-            if isinstance(data, dict) and 'zvm_volume_id' not in data:
+            if isinstance(data, dict) and not connection.is_ours(data):
                 named |= records.wwpns_of(data)
         if not named:
             return ()
@@ -213,6 +202,8 @@ class VolumeOps:
 
     def _mine(self, connection_info):
         wanted = connection.parse(connection_info)
+        if wanted.other:
+            return wanted
         ours = self._platform.hypervisor.zhcp_hostname
         if str(wanted.zhcp) != str(ours):
             raise exceptions.ZhcpMismatch(
@@ -230,7 +221,7 @@ class VolumeOps:
                                               instance.name))
         return dataclasses.replace(
             wanted, generation=lun.generation, wwid=lun.wwid or wanted.wwid,
-            paths=guestdisk.paths_of(lun.devices, lun.wwpns, lun.lun))
+            paths=lun.paths)
 
     def _detach(self, wanted, instance, guest_exists):
         try:
@@ -342,6 +333,6 @@ def _is_here(lun, instance):
 def _shown(connection_info):
     """The volume for messages, whatever was passed."""
     try:
-        return str(model.Uuid(connection_info['data']['zvm_volume_id']))
-    except (exceptions.InvalidValue, KeyError, TypeError):
+        return str(model.Uuid(connection.volume_of(connection_info)))
+    except exceptions.InvalidValue:
         return '(unknown)'

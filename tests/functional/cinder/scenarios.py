@@ -158,6 +158,24 @@ def lost(cinder, backend, verb, count):
             'gone': _gone(cinder, created['id'])}
 
 
+# other makers' drivers
+
+
+def other_maker(cinder, backend, connector):
+    """An attachment of a volume of a driver that is not ours."""
+    volume = cinder.create(backend, 1)
+    try:
+        attachment, info = cinder.attach(volume, connector,
+                                         connector['instance'])
+    except Exception as err:
+        return {'error': '%s: %s' % (type(err).__name__, err)}
+    attachment.refresh()
+    cinder.detach(volume, attachment)
+    return {'info': info, 'error': None, 'kept': attachment.connector,
+            'driver': [kind.__module__ for kind in type(
+                cinder.managers[backend].driver).__mro__]}
+
+
 # connections
 
 

@@ -23,7 +23,7 @@ GIB = model.Capacity.from_gib(1)
 class Lpars(fixtures.Fixture):
     """A running simulator, and each LPAR of it as :class:`Lpar`.
 
-    :param world: with two LPARs, as `worlds.two` makes it
+    :param world: as :mod:`tests.worlds` has them, None for two LPARs
     """
 
     def __init__(self, world=None):

@@ -77,6 +77,10 @@ class ManagerCase(integrated_helpers._IntegratedTestBase):
             properties={'os_distro': 'rhel9', 'architecture': 's390x'}))
         super()._setup_services()
 
+    @staticmethod
+    def world():
+        """What is simulated; None for two LPARs as others have them."""
+
     def _connection_info(self, volume_id, attachment_id):
         info = self.lpar.connection_info(volume_id)
         info['data'].update(volume_id=volume_id, attachment_id=attachment_id)

@@ -58,6 +58,19 @@ def connection_info(volume_id=VOLUME, number=0, generation=1, **changed):
             'attachment_id': ATTACHMENT, 'serial': volume_id}
 
 
+def other_connection_info(volume_id=VOLUME, **changed):
+    """What a driver of another maker returns, as Nova completes it."""
+    data = {
+        'target_discovered': False,
+        'target_wwn': ['500507680b110001', '500507680b120002'],
+        'target_lun': 1,
+        'volume_id': volume_id,
+    }
+    data.update(changed)
+    return {'driver_volume_type': 'fibre_channel', 'data': data,
+            'attachment_id': ATTACHMENT, 'serial': volume_id}
+
+
 class FakeLpar:
     """In place of ``nova_zvm_volume.virt.zvm.platform.Platform``."""
 
@@ -177,14 +190,15 @@ class FakeGuestDisk:
         return guest
 
     def attach(self, volume_id, generation, paths, wwid, size):
-        assert isinstance(size, model.Capacity)
+        assert size is None or isinstance(size, model.Capacity)
 
         def effect():
             guest = self._enter(str(volume_id), generation)
             guest.disks[str(volume_id)] = tuple(str(p) for p in paths)
             return guestdisk.AttachedDisk(
-                '/dev/disk/by-id/dm-uuid-mpath-3' + wwid, wwid, size.bytes,
-                tuple(paths), (), 0)
+                '/dev/disk/by-id/dm-uuid-mpath-3' + (wwid or WWID),
+                wwid or WWID, size.bytes if size else GIB, tuple(paths), (),
+                0)
         return self._lpar.act('guest.attach', effect, volume_id, generation)
 
     def detach(self, volume_id, generation, paths, wwid):
@@ -294,6 +308,7 @@ class FakeDevices:
         volume = str(request.volume_id)
         if volume not in self._lpar.luns:
             raise exceptions.VolumeUnknown('unknown', code='unknown')
+        self._see(volume, request)
         lun = self._lpar.luns[volume]
         off = str(request.userid) in self._lpar.off
         if off and not request.off:
@@ -316,6 +331,26 @@ class FakeDevices:
             attachment=str(request.attachment_id),
             phase='pending' if off else '', guest_off=off)
         return self._lpar.luns[volume]
+
+    def _see(self, volume, request):
+        """Where another back-end's volume is, for who asks for it so."""
+        lun = self._lpar.luns[volume]
+        if not request.targets or lun.state == 'used':
+            return
+        self._lpar.luns[volume] = dataclasses.replace(
+            lun, lun=request.targets[0].lun,
+            wwpns=tuple(dict.fromkeys(t.wwpn for t in request.targets)),
+            ways=tuple(model.Path(d.number, t.wwpn, t.lun)
+                       for d in self._held(str(request.instance_uuid))
+                       for t in request.targets
+                       if t.initiator in (None, d.wwpn)))
+
+    def other(self, volume_id):
+        def effect():
+            return self._lpar.luns.setdefault(str(volume_id), pool.LunState(
+                pool='', wwpns=(), lun=None, state='ours', generation=1000,
+                volume_id=str(volume_id), role='other'))
+        return self._lpar.act('devices.other', effect, volume_id)
 
     def _again(self, lun, request, off):
         if lun.phase == 'leaving':
@@ -369,14 +404,15 @@ class FakeDevices:
             tuple(model.DeviceNumber(number) for number in sorted(stale)),
             tuple(sorted(set(stale.values()))), userid in self._lpar.off)
 
-    def pend(self, volume_id, generation, instance_uuid, phase, why=''):
+    def pend(self, volume_id, generation, instance_uuid, phase, why='',
+             wwid=''):
         def effect():
             lun = self._lpar.luns[str(volume_id)]
             if lun.generation != generation or lun.phase == 'leaving':
                 raise exceptions.StaleGeneration('stale', code='stale')
             self._lpar.luns[str(volume_id)] = dataclasses.replace(
                 lun, phase='' if phase == 'works' else phase,
-                why=why or None)
+                why=why or None, wwid=wwid or lun.wwid)
         self._lpar.act('devices.pend', effect, volume_id, phase)
 
     def unstale(self, instance_uuid, devices, past):

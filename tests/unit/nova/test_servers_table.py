@@ -12,3 +12,12 @@ class ServersTest(testtools.TestCase):
         rows = tables.rows('admin/servers.rst')
         self.assertGreater(len(rows), 30)
         self.assertEqual([], tables.missing(rows))
+
+    def test_so_do_those_of_other_back_ends(self):
+        for begin, end, least in (
+                ('\nWhat is understood\n', '\nTried against ', 9),
+                ('\nWhat works\n', '\nAs with volumes ', 8)):
+            rows = tables.rows('admin/other-backends.rst', begin,
+                               end)
+            self.assertGreaterEqual(len(rows), least)
+            self.assertEqual([], tables.missing(rows))

@@ -3,11 +3,13 @@
 
 import contextlib
 import copy
+import json
 
 import fixtures
 from nova import exception
 import testtools
 
+from nova_zvm_volume.virt.zvm import connector
 from nova_zvm_volume.virt.zvm import volumeop
 from tests.unit.nova import fakes
 from zvm_common import exceptions
@@ -89,7 +91,30 @@ class TestConnector(Base):
         self.assertEqual(['c05076ffe5003b00', 'c05076ffe5003c00'],
                          found['wwpns'])
         self.assertIs(True, found['multipath'])
-        self.assertEqual('compute1', found['host'])
+        self.assertEqual('compute1', found['zvm_compute'])
+
+    def test_has_what_drivers_of_other_makers_ask_for(self):
+        found = self.ops.connector(self.instance)
+        self.assertEqual(found['wwpns'], found['wwnns'])
+        for wwn in found['wwpns'] + found['wwnns']:
+            self.assertRegex(wwn, '^[0-9a-f]{16}$')
+        self.assertEqual(('s390x', 'linux'),
+                         (found['platform'], found['os_type']))
+        self.assertIs(bool, type(found['multipath']))
+        self.assertEqual(found, json.loads(json.dumps(found)))
+
+    def test_each_guest_is_a_host_of_its_own_for_arrays(self):
+        name = self.ops.connector(self.instance)['host']
+        self.assertEqual('zvm00001-1d6f0c3a88aa', name)
+        # the same userid in another cloud or on another LPAR
+        self.assertNotEqual(name, self.ops.connector(fakes.instance(
+            uuid='2d6f0c3a-88aa-4a4e-8a6e-000000000001'))['host'])
+
+    def test_its_name_is_one_for_every_array(self):
+        for userid in ('ZVM00001', 'zvm@#$_1', '0vm', '@', '-', 'ABCDEFGHIJK'):
+            name = connector.host_name(fakes.instance(userid))
+            self.assertRegex(name, '^[a-z][a-z0-9]*-[0-9a-f]{12}$')
+            self.assertLessEqual(len(name), 22)
 
     def test_is_the_same_again_and_after_a_restart(self):
         first = self.ops.connector(self.instance)
@@ -536,3 +561,60 @@ class TestLetGo(Base):
         self.assertRaises(exception.ZVMDriverException,
                           self.ops.release_unused, self.instance)
         self.assertEqual([fakes.INSTANCE], list(self.lpar.held))
+
+
+class TestOtherBackEnds(Base):
+    """The same code, with a record that is made for the volume."""
+
+    def info(self, **changed):
+        return fakes.other_connection_info(fakes.OTHER_VOLUME, **changed)
+
+    def test_attach_and_detach_and_what_they_cost(self):
+        info = self.attach(self.info())
+        self.assertEqual(
+            ['devices.other', 'define_node', 'devices.attach', 'guest.attach',
+             'devices.pend'], [call[0] for call in self.lpar.calls])
+        self.assertEqual(4, len(info['data']['zvm_paths']))
+        self.assertEqual(fakes.WWID, self.lun(fakes.OTHER_VOLUME).wwid)
+        del self.lpar.calls[:]
+        self.detach(info)
+        self.assertEqual(['guest.detach', 'devices.detach'],
+                         [call[0] for call in self.lpar.calls])
+        self.assertEqual('ours', self.lun(fakes.OTHER_VOLUME).state)
+
+    def test_every_failure_is_undone(self):
+        for step in ('devices.attach', 'guest.attach', 'devices.pend'):
+            for error, after in FAILURES:
+                self.lpar = fakes.FakeLpar()
+                self.ops = volumeop.VolumeOps(self.lpar)
+                self.lpar.fail(step, error, after)
+                info = self.info()
+                before = copy.deepcopy(info)
+                with contextlib.suppress(exception.VolumeAttachFailed,
+                                         RuntimeError):
+                    self.attach(info)
+                    self.assertEqual(
+                        'used', self.lun(fakes.OTHER_VOLUME).state)
+                    continue
+                self.assertEqual(before, info)
+                self.assertEqual(
+                    ('ours', {}), (self.lun(fakes.OTHER_VOLUME).state,
+                                   self.lpar.state[1]), (step, error, after))
+
+    def test_a_repeat_asks_by_what_is_remembered(self):
+        info = self.attach(self.info())
+        del self.lpar.calls[:]
+        self.attach(info)
+        self.assertEqual([], self.lpar.called('devices.other'))
+
+    def test_detach_without_what_was_remembered_asks_the_ledger(self):
+        self.attach(self.info())
+        self.detach(self.info())
+        self.assertEqual('ours', self.lun(fakes.OTHER_VOLUME).state)
+        self.assertRaises(exception.DiskNotFound, self.detach, self.info())
+
+    def test_a_guest_that_is_gone_lets_go_of_it(self):
+        info = self.attach(self.info())
+        self.ops.let_go(self.instance, [{'connection_info': info}])
+        self.assertEqual('ours', self.lun(fakes.OTHER_VOLUME).state)
+        self.assertEqual([], self.lpar.called('guest.detach'))

@@ -550,6 +550,9 @@ class HeldTest(Base):
         self.assertNotIn('DEDICATE', self.directory())
         other = self.devices.hold(base.new(), 'VM00002')
         self.assertNotIn(self.held[0], [d.number for d in other])
+        self.assertEqual(((), self.names()[:1]), self.devices.reap(
+            self.instance, self.held[:1]))
+        self.clock(601)
         self.assertEqual((self.names()[:1], ()), self.devices.reap(
             self.instance, self.held[:1]))
 
