@@ -39,6 +39,8 @@ class LunState:
     there any more), ``lent`` while a Cinder host and no guest uses it (see
     :attr:`lent`), ``switch`` while it takes the place of another
     LUN, ``unknown`` while it is set aside as Cinder does not know it.
+    ``ipl`` is the path by which the guest loads its Linux from this LUN, as
+    (FCP device, target port); None where it is no root disk.
     ``guest_off`` is true in the answer to an attach to a guest that is off.
     ``role`` is ``current``, ``snapshot``, or of a volume that moves
     (``moves``) from one LUN to another ``target`` and ``old``; those have an
@@ -87,6 +89,7 @@ class LunState:
     owner: str = ''
     was: str | None = None
     guest_off: bool = False
+    ipl: tuple | None = None
 
     @property
     def size(self):
@@ -201,11 +204,17 @@ def _lun_state(fields):
         said=get('said') or None,
         status=get('status') or '',
         owner=get('owner') or '',
-        was=_maybe(model.Uuid, get('was')))
+        was=_maybe(model.Uuid, get('was')),
+        ipl=_ipl(get('ipl')))
 
 
 def _maybe(kind, text):
     return str(kind(text)) if text else None
+
+
+def _ipl(text):
+    device, _, port = (text or '').partition(':')
+    return (model.DeviceNumber(device), model.Wwpn(port)) if text else None
 
 
 def _bytes(text):

@@ -6,7 +6,7 @@
 LUN_KEYS="volume role state op gen before guest node instance attachment host \
 fcp wwid bytes clean scope pool wwpns lun jobfcp phase was last freed why \
 lease boot source sgen moves mgen verify limit zero sop said zgen \
-peer pin sbytes owner"
+peer pin sbytes owner ipl"
 FCP_KEYS="device state guest node instance volumes byus chpid wwpn npiv lease \
 boot scope why stale"
 LUNS=$BASE/luns
@@ -125,6 +125,7 @@ row() { # the record r_..., for refusals
         "$r_guest" "$r_node" "$r_instance" "$r_attachment" "$r_host" "$r_fcp"
     printf 'wwid=%s real=%s clean=%s scope=%s phase=%s why=%s ' \
         "$r_wwid" "$r_bytes" "$r_clean" "$r_scope" "$r_phase" "$r_why"
-    printf 'role=%s source=%s moves=%s sop=%s said=%s was=%s' \
-        "$r_role" "$r_source" "$r_moves" "$r_sop" "$r_said" "$r_was"
+    printf 'role=%s source=%s moves=%s sop=%s said=%s was=%s ipl=%s' \
+        "$r_role" "$r_source" "$r_moves" "$r_sop" "$r_said" "$r_was" \
+        "$r_ipl"
 }

@@ -103,8 +103,8 @@ def zhcp():
     """The zHCP program: ledger, pool files, FCP devices, jobs."""
     return _read('zHCP', 'common', 'ledger', 'pool', 'restore', 'claim',
                  'takers', 'job', 'wipe', 'copy', 'switch', 'frames', 'stream',
-                 'fcp', 'attach', 'pending', 'lend', 'sweep', 'manage',
-                 'zhcp')
+                 'fcp', 'attach', 'pending', 'ipl', 'lend', 'sweep',
+                 'manage', 'zhcp')
 
 
 @functools.cache

@@ -45,7 +45,7 @@ main() {
             | release | wait | hold | drop | devices | attach | detach | sweep \
             | confirm | abandon | aside | readmit | rebuild | adopt | used \
             | reap | probe | fill | send | measure | manage | unmanage | lend \
-            | giveback | pend | waiting | stale | unstale) ;;
+            | giveback | ipl | pend | waiting | stale | unstale) ;;
         *) refuse usage "text=$(text "no verb $VERB")" ;;
     esac
     # without flock nothing is safe, and nothing is tried
