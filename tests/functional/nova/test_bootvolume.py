@@ -146,7 +146,9 @@ class PathsTest(bootvolumes.Case):
         self.boot_from(self.bootable())
         self._stop_server(self.server)
         self.mask(self.root)
-        self.api.post_server_action(self.server['id'], {'os-start': None})
+        self.assertRaises(
+            api_client.OpenStackApiException, self.api.post_server_action,
+            self.server['id'], {'os-start': None})
         self._assert_fault(self.server, ', 3C00:5005')
         self.assertEqual('off', self._guest(self.server)['power'])
         self.assertEqual('used', self.lpar.look(self.root).state)
@@ -203,8 +205,10 @@ class LifeTest(bootvolumes.Case):
     def test_another_image_on_its_volume_is_refused(self):
         self.boot_from(self.bootable())
         with self._untouched('dsh'):
-            self.api.post_server_action(self.server['id'], {
-                'rebuild': {'imageRef': bootvolumes.manager.IMAGE}})
+            self.assertRaises(
+                api_client.OpenStackApiException,
+                self.api.post_server_action, self.server['id'],
+                {'rebuild': {'imageRef': bootvolumes.manager.IMAGE}})
             self._assert_fault(self.server, 'not given another image')
         self._wait_for_state_change(self.server, 'ACTIVE')
         self.assert_runs()
