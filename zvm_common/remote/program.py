@@ -112,4 +112,4 @@ def guest():
     """The guest program: paths on and off, kept as the guest keeps them."""
     return _read('guest', 'common', 'persist', 'persist_chzdev',
                  'persist_zfcpconf', 'persist_udevrules', 'link', 'guest_use',
-                 'guest_detach', 'forget', 'guest')
+                 'guest_detach', 'forget', 'prune', 'guest')

@@ -34,6 +34,7 @@ from nova_zvm_volume.virt.zvm import errors
 from nova_zvm_volume.virt.zvm import ownership
 from nova_zvm_volume.virt.zvm import rootpaths
 from zvm_common import exceptions
+from zvm_common import guestdisk
 from zvm_common import model
 
 CONF = conf.CONF
@@ -102,6 +103,7 @@ class Boot:
     def started(self, lun):
         """The guest was just started by the path that is in its entry.
 
+        :returns: whether its Linux answers
         :raises NotBooted: as :meth:`first`; it is logged off
         """
         self._platform.define_node(self._node,
@@ -111,10 +113,12 @@ class Boot:
             paths = rootpaths.paths_of(lun)
             self._stop()
             self._try(lun, paths[1:], [(paths[0], words)])
-        elif verdict != UP:
+            return True
+        if verdict != UP:
             LOG.warning('Guest %s, whose root is volume %s, is left alone: '
                         '%s', self._instance.name.upper(), lun.volume_id,
                         words, instance=self._instance)
+        return verdict == UP
 
     def _try(self, lun, paths, tried):
         for path in paths:
@@ -275,9 +279,24 @@ class BootFromVolume:
         root['connection_info'] = info
         try:
             self._boot(instance, CONF.zvm.reachable_timeout).first(lun)
+            self._prune(instance, [lun])
         except (NotBooted, exceptions.ZvmError) as err:
             raise exception.BuildAbortException(
                 instance_uuid=instance.uuid, reason=str(err)) from err
+
+    def _prune(self, instance, luns):
+        """Its Linux has paths from another life, or from a LUN scan.
+
+        :raises DeviceBusy: it uses a disk that is not its server's
+        """
+        gone = self._platform.guest(model.NodeName(
+            instance.name.lower())).prune([
+                path for lun in luns for path in guestdisk.paths_of(
+                    lun.devices, lun.wwpns, lun.lun)])
+        if gone:
+            LOG.warning('The Linux of %s had paths that are not its: %s',
+                        instance.name.upper(), ', '.join(gone),
+                        instance=instance)
 
     def _boot(self, instance, patience):
         return Boot(self._platform, self._hypervisor, instance, patience)
@@ -296,11 +315,14 @@ class BootFromVolume:
                 connection.volume_of(root['connection_info'])))
             if (lun is not None and lun.ipl and lun.state == 'used'
                     and lun.instance == str(instance.uuid)):
-                self._boot(instance, patience).started(lun)
+                if self._boot(instance, patience).started(lun):
+                    self._prune(instance, [
+                        each for each in self._platform.devices.used()
+                        if each.instance == lun.instance])
         except exceptions.ZvmError as err:
-            # It was started, and what became of it cannot be seen.
-            LOG.warning('The start of %s is not watched: %s',
-                        instance.name.upper(), err, instance=instance)
+            # It was started, and nothing can be done about it now.
+            LOG.error('Guest %s was started: %s', instance.name.upper(), err,
+                      instance=instance)
         except NotBooted as err:
             raise exception.ZVMDriverException(error=str(err)) from err
 

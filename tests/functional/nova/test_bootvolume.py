@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Servers that boot from volumes, on Nova's real ComputeManager."""
 
+import os
 from unittest import mock
 
 from nova import objects
 from nova.tests.functional.api import client as api_client
 
 from tests.functional.nova import bootvolumes
+from zvm_common import exceptions
 from zvm_common import fcp
 
 
@@ -56,6 +58,51 @@ class BootTest(bootvolumes.Case):
         self.assertRaises(api_client.OpenStackApiException, self._detach,
                           self.server, self.root)
         self.assert_runs()
+
+
+class OtherLifeTest(bootvolumes.Case):
+    """What a Linux on a root volume brings along."""
+
+    def disks(self):
+        """LUNs of which the guest has a disk, and those configured."""
+        return self.lpar.run(
+            self._node(self.server), 'cat "$ZVM_ROOT"/sys/bus/scsi/devices/*/'
+            'fcp_lun | sort -u; ls "$ZVM_ROOT"/etc/udev/rules.d')
+
+    def test_a_lun_scan_of_its_initramfs_is_undone(self):
+        self.boot_from(self.bootable())
+        lun = str(self.lpar.look(self.root).lun)
+        self.assertEqual(['0x' + lun], [
+            line for line in self.disks().split() if line[:2] == '0x'])
+        # and again after a start, as the parameter is the initramfs's
+        os.unlink(os.path.join(self._guest(self.server)['folder'],
+                               'etc/modprobe.d/s390x-zfcp.conf'))
+        self._reboot_server(self.server, hard=True)
+        self.assertEqual(['0x' + lun], [
+            line for line in self.disks().split() if line[:2] == '0x'])
+
+    def test_what_was_configured_for_a_volume_that_left_is_forgotten(self):
+        data = self.lpar.claim()
+        self.boot_from(self.bootable(), data)
+        left = self.lpar.look(data)
+        with open(os.path.join(
+                self._guest(self.server)['folder'],
+                'etc/udev/rules.d/51-old.rules'), 'w') as rule:
+            rule.write('ATTR{[ccw/0.0.3b05]0x%s/unit_add}="0x%s"\n'
+                       % (left.wwpns[0], '4' * 16))
+        self._detach(self.server, data)
+        self._reboot_server(self.server, hard=True)
+        self.assertNotIn('4' * 16, self.lpar.run(
+            self._node(self.server), 'cat "$ZVM_ROOT"/etc/udev/rules.d/*'))
+        self.assertNotIn(str(left.lun), self.disks())
+
+    def test_a_foreign_disk_in_use_ends_the_build(self):
+        root = self.bootable()
+        with mock.patch('zvm_common.guestdisk.GuestDisk.prune',
+                        side_effect=exceptions.DeviceBusy('lvm:vg0')):
+            self.boot_from(root, expected='ERROR')
+        self._assert_fault(self.server, 'lvm:vg0')
+        self.assert_nothing_left()
 
 
 class PathsTest(bootvolumes.Case):

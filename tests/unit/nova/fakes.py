@@ -204,6 +204,9 @@ class FakeGuestDisk:
             guest.disks.pop(str(volume_id), None)
         return self._lpar.act('guest.detach', effect, volume_id, generation)
 
+    def prune(self, paths):
+        return self._lpar.act('guest.prune', tuple, paths)
+
     def forget(self, devices, past):
         def effect():
             for each in past:

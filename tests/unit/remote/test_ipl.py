@@ -103,6 +103,16 @@ class IplTest(test_cut_off.CutBase):
         self.assertIn('not in the directory entry', str(error))
         self.assertIsNone(self.look().ipl)
 
+    def test_two_devices_joined_are_none(self):
+        self.assertRaises(exceptions.InvalidValue, self.ipl, '3B00;3C00')
+        self.assertRaises(exceptions.InvalidValue, self.ipl, port=BOTH)
+        for device, port in (('3B00;3C00', local.PORT), ('3B00', BOTH)):
+            self.assertRaises(
+                exceptions.ZvmError, self.node.zhcp.call, 'ipl',
+                self.lun.volume_id, self.lun.generation, self.instance,
+                device, port)
+        self.assertEqual([], self.statements())
+
     def test_what_smapi_refuses_is_told(self):
         for function in ('SCSI_Characteristics_Define_DM', 'IPL_Set_DM'):
             self.node.write('fail/Image_' + function, '400 8\n')
