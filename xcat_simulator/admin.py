@@ -138,6 +138,7 @@ def _lpar_state(host):
             'guests': {userid: {
                 'power': guest.power, 'directory': guest.directory,
                 'folder': guest.linux.folder if guest.linux else None,
+                'root': guest.root and str(guest.root),
                 'devices': {virtual: device.number for virtual, device
                             in sorted(guest.active_devices.items())},
             } for userid, guest in sorted(lpar.guests.items())},

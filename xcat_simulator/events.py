@@ -26,7 +26,7 @@ def apply(hosts, event):
         raise BadEvent('%s is %s' % (key, rule))
     if key == 'guest':
         hosts = _with_guest(hosts, value.split())
-    if key == 'reservation':
+    if key in ('reservation', 'mask'):
         hosts = _with_disk(hosts, *value.split()[:2])
     for host in hosts:
         function(host, value)
@@ -110,6 +110,13 @@ def _reservation(host, value):
         int(kind))
 
 
+def _mask(host, value):
+    """Counts when a disk is looked for: who has it keeps it."""
+    wwpn, lun, initiators = value.split()
+    host.lpar.disk(wwpn, lun).masked_to = None if initiators == 'all' else (
+        frozenset(initiators.split(';')) - {'none'})
+
+
 def _smapi_fails(host, value):
     name, code, reason, text = (value or ' 0 0 ').split(' ', 3)
     name, _, times = name.partition('*')
@@ -141,6 +148,10 @@ EVENTS = {
         re.compile(r'[0-9a-f]{16} [0-9a-f]{16} (?:none'
                    r'|(?:0x)?(?!0+(?: |$))[0-9a-f]{1,16}(?: [135678])?)'),
         'WWPN LUN KEY, WWPN LUN KEY TYPE or WWPN LUN none', _reservation),
+    'mask': (
+        re.compile('[0-9a-f]{16} [0-9a-f]{16} (?:all|none'
+                   '|[0-9a-f]{16}(?:;[0-9a-f]{16})*)'),
+        'WWPN LUN INITIATOR;INITIATOR, WWPN LUN all or WWPN LUN none', _mask),
     'smapi_fails': (
         re.compile(r'|[A-Z][A-Za-z0-9_]*(?:\*[1-9][0-9]{0,3})?'
                    r' [0-9]{1,5} [0-9]{1,5} .*', re.DOTALL),

@@ -112,7 +112,8 @@ class World:
             if name == host.zhcp_hostname:
                 return host.zhcp.linux if host.reachable else None
         host, guest = self.host_of(name), self.machine_of(name)
-        if guest is None or guest.power != 'on' or guest.linux is None:
+        if guest is None or guest.power != 'on' or (
+                guest.linux is None or not guest.loaded):
             return None
         if guest is host.zhcp and not host.reachable:
             return None

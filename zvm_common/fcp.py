@@ -326,6 +326,22 @@ class Devices:
             tuple(_words(answer.fields.get('past'))),
             answer.fields.get('off') == 'yes')
 
+    def ipl(self, volume_id, generation, instance_uuid, device, wwpn):
+        """Let a guest that is off load its Linux by this path to a LUN of its.
+
+        :param device: one of the volume's FCP devices
+        :param wwpn: one of its target ports
+        :returns: the volume's LunState
+        :raises LunBusy: the guest is not logged off
+        :raises NoFcpDevice: it does not have this path
+        :raises SmapiFailed: the directory entry does not name it
+        :raises StaleGeneration: it is another attachment
+        """
+        return state.lun_state(self._zhcp.call(
+            'ipl', model.Uuid(volume_id), int(generation),
+            model.Uuid(instance_uuid), model.DeviceNumber(device),
+            model.Wwpn(wwpn)).fields)
+
     def pend(self, volume_id, generation, instance_uuid, phase, why='',
              wwid=''):
         """Say how far an attach is.

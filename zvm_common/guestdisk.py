@@ -117,6 +117,18 @@ class GuestDisk:
                 'The guest describes itself as %s'
                 % exceptions.excerpt(fields)) from e
 
+    def prune(self, paths):
+        """Remove every path but these; for a guest whose root is a volume.
+
+        Automatic LUN scan is off in the guest from then on.
+
+        :returns: tuple of texts, the paths that are gone (the first of many)
+        :raises DeviceBusy: something uses a disk by another path, which stays
+        :raises PathFailed: one does not go away
+        """
+        fields = self._remote.call('prune', _paths(paths)).fields
+        return tuple(filter(None, fields.get('pruned', '').split(';')))
+
     def forget(self, devices, past):
         """Remove what is configured for FCP devices that the guest lost.
 

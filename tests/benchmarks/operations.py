@@ -78,12 +78,28 @@ class Bench:
                      used.generation, paths, used.wwid)
         ours, _ = self.measure('detach: zHCP', self._devices.detach, volume,
                                used.generation, instance)
+        self._root(ours)
+        ours = self._pool.look(volume)
         ours = self._managed(self._loan(self._copies(ours)))
         volume = ours.volume_id
         self.measure('release', self._pool.release, volume, ours.generation)
         self.measure('wait for the wipe of 1 GiB', self._pool.wait, volume,
                      600)
         self.measure('view of 10 LUNs', self._pool.view)
+
+    def _root(self, lun):
+        """For a guest that is off, which is to boot from it."""
+        instance = str(uuid.uuid4())
+        self._devices.hold(instance, 'LNX00002')
+        used = self.measure('attach: zHCP, guest off', self._devices.attach,
+                            fcp.AttachRequest(
+                                lun.volume_id, lun.generation,
+                                str(uuid.uuid4()), instance, 'LNX00002',
+                                'guest2', (), off=True))
+        self.measure('path to boot by', self._devices.ipl, lun.volume_id,
+                     used.generation, instance, used.devices[0],
+                     used.wwpns[0])
+        self._devices.leave(lun.volume_id, used.generation, instance)
 
     def _loan(self, lun):
         """To a Cinder host and back; the LUN afterwards."""
@@ -144,6 +160,7 @@ class Bench:
 def _world():
     """Two pools of one zHCP."""
     world = worlds.small()
+    world['lpars']['host1']['guests']['guest2']['power'] = 'off'
     pools = world['lpars']['host1']['pools']
     pools['zpool2'] = [dict(pools['zpool1'][0], count=2,
                             lun='4091400000000000')]

@@ -335,6 +335,11 @@ class Cloud(contextlib.ExitStack):
         self.build(server)
         return server
 
+    def build_of(self, server):
+        """The same server, built."""
+        self.build(server)
+        return server
+
     def build(self, server):
         state = self.ask('nova', 'build', server=server)
         if state != 'active':

@@ -205,6 +205,23 @@ def paths_belong(view):
                     userid, record['volume'])
 
 
+def guests_load_what_is_theirs(view):
+    """An IPL of an FCP device: of a LUN that this server boots from."""
+    by_lun = {lun['lun']: lun for lun in view.luns}
+    for userid, guest in view.guests.items():
+        server = view.server_of(userid)
+        device, port, lun = guest.get('loads') or (None, None, None)
+        if device is None:
+            continue
+        record = by_lun.get(lun, {})
+        if ((record.get('state'), record.get('instance')) != ('used', server)
+                or device not in guest['directory']
+                or record.get('ipl') != '%s:%s' % (device, port)):
+            yield '%s loads LUN %s by %s:%s, and its record says %s of %s' % (
+                userid, lun, device, port, record.get('ipl'),
+                record.get('instance'))
+
+
 def attachments_work(view):
     """What Nova and Cinder call attached is so in the guest.
 
@@ -233,7 +250,7 @@ def attachments_work(view):
 SAFETY = (records_are_whole, one_volume_on_a_lun, volumes_have_their_luns,
           snapshots_have_their_luns, data_is_there, images_are_whole,
           operators_data_is_there, clean_luns_are_zero, devices_belong,
-          paths_belong, attachments_work)
+          paths_belong, guests_load_what_is_theirs, attachments_work)
 
 
 # settled

@@ -140,8 +140,11 @@ class Side:
 
     # what Nova's API does
 
-    def new_server(self, volumes=()):
-        """The rows of a server that is to be built: uuid and name."""
+    def new_server(self, volumes=(), root=None):
+        """The rows of a server that is to be built: uuid and name.
+
+        :param root: the volume that it boots from, if any
+        """
         from nova.network import model
         from nova import objects
         flavor = objects.Flavor(
@@ -158,19 +161,21 @@ class Side:
             info_cache=objects.InstanceInfoCache(
                 network_info=model.NetworkInfo()))
         server.create()
+        if root is not None:
+            self.reserve(server.uuid, root, boot_index=0)
         for volume in volumes:
             self.reserve(server.uuid, volume)
         return {'uuid': server.uuid, 'name': server.name}
 
-    def reserve(self, server, volume):
+    def reserve(self, server, volume, boot_index=None):
         """A volume is promised to a server: attachment and mapping."""
         from nova import objects
         number = len(_mappings(server))
         objects.BlockDeviceMapping(
             _context(), instance_uuid=server, volume_id=volume,
             source_type='volume', destination_type='volume',
-            device_name='/dev/vd' + 'bcdefghi'[number], boot_index=None,
-            volume_size=1, delete_on_termination=False,
+            device_name='/dev/vd' + 'bcdefghi'[number],
+            boot_index=boot_index, volume_size=1, delete_on_termination=False,
             attachment_id=self._volumes.attachment_create(
                 None, volume, server)['id']).create()
 
@@ -321,6 +326,7 @@ class Side:
             'mappings': [
                 {'server': server.uuid, 'volume': mapping.volume_id,
                  'attachment': mapping.attachment_id,
+                 'root': mapping.boot_index == 0,
                  'complete': bool(mapping.connection_info)}
                 for server in servers for mapping in _mappings(server.uuid)]}
 

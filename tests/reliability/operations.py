@@ -63,6 +63,7 @@ def server(cloud, count):
 
     It has had one before: what is sent to a guest once is there.
     """
+    no_roots(cloud)
     known = cloud.records()
     if known['servers']:
         made = known['servers'][0]['uuid']
@@ -79,6 +80,13 @@ def server(cloud, count):
         attached += volumes(cloud, 1)
         cloud.attach(made, attached[-1])
     return made, attached
+
+
+def no_roots(cloud):
+    """Servers that boot from volumes are deleted: those stay attached."""
+    for each in cloud.records()['mappings']:
+        if each['root']:
+            cloud.destroy(each['server'])
 
 
 def snapshot(cloud):
@@ -302,6 +310,18 @@ def _boot(cloud):
                                 volumes=volumes(cloud, 1))['uuid']}
 
 
+def _boot_from_volume(cloud):
+    """What a tenant has written to it stands for an image."""
+    no_roots(cloud)
+    root, data = volumes(cloud, 2)
+    return {'server': cloud.ask('nova', 'new_server', root=root,
+                                volumes=[data])['uuid']}
+
+
+def _rooted(cloud):
+    return {'server': cloud.build_of(**_boot_from_volume(cloud))}
+
+
 def _reboot(cloud):
     return {'server': server(cloud, 2)[0]}
 
@@ -353,6 +373,8 @@ register('detach_shared_off', 'nova', 'detach', _stopped(2)(_detach))
 register('power_on_pending', 'nova', 'start', _start_pending)
 register('power_on_stale', 'nova', 'start', _start_stale)
 register('boot', 'nova', 'build', _boot)
+register('boot_from_volume', 'nova', 'build', _boot_from_volume)
+register('destroy_with_root', 'nova', 'destroy', _rooted)
 register('reboot_hard', 'nova', 'reboot', _reboot)
 register('resize', 'nova', 'resize', _resize)
 register('rebuild', 'nova', 'rebuild', _rebuild)

@@ -167,6 +167,15 @@ class InvariantsTest(testtools.TestCase):
                 _PATH, _PATH[:2] + (_LUNS[1],)}
             self.assertEqual({'paths_belong'}, self.found())
 
+    def test_a_guest_that_loads_what_is_not_its(self):
+        guest, lun = self.view.guests['ZVM00001'], self.view.luns[0]
+        guest['loads'], lun['ipl'] = _PATH, '3B00:5005076303001001'
+        self.assertEqual(set(), self.found())
+        for path in ((*_PATH[:2], _LUNS[1]), ('3B01', *_PATH[1:]),
+                     ('3B00', '5005076303001002', _LUNS[0])):
+            guest['loads'] = path
+            self.assertEqual({'guests_load_what_is_theirs'}, self.found())
+
     def test_a_volume_in_use_without_a_path(self):
         guest = self.view.guests['ZVM00001']
         guest['paths'] = set()

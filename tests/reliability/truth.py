@@ -22,6 +22,8 @@ _WWPN = '5005076303001001'
 ARRAY_PORT = '500507680b110001'
 ARRAY_LUNS = ('0001000000000000', '0002000000000000')
 _DEDICATE = re.compile(r'^ *DEDICATE +(\w+)', re.M)
+_IPL = re.compile(r'^ *IPL +(3\w{3})\b', re.M)
+_LOADDEV = re.compile(r'^LOADDEV PORTNAME (\w+)\nLOADDEV LUN (\w+)', re.M)
 _RULE = re.compile(r'41-zfcp-lun-0\.0\.(\w{4}):0x(\w{16}):0x(\w{16})\.rules')
 _BUSY = ('preparing', 'copying', 'filling', 'sending', 'wiping', 'freeing')
 # A disk of any size has these, so that they are looked for on copies too.
@@ -198,6 +200,7 @@ class Truth:
         Each a dict of ``on``, of ``active`` and ``directory`` (FCP device
         numbers; an off guest has no active ones and no paths) and
         ``paths`` and ``persistent`` (sets of (device, WWPN, LUN)).
+        ``loads``: (FCP device, WWPN, LUN) of an IPL by LOADDEV, or None.
         """
         return {userid: {
             'on': guest['power'] == 'on',
@@ -208,6 +211,7 @@ class Truth:
             'paths': _paths(guest['folder'] if guest['power'] == 'on'
                             else None),
             'persistent': _persistent(guest['folder']),
+            'loads': _loads(guest['directory']),
         } for userid, guest in self._lpar()['guests'].items()
             if userid != ZHCP}
 
@@ -215,6 +219,11 @@ class Truth:
         """Node definitions of guests."""
         return {name for name in self._simulator.state()['nodes']
                 if name.startswith('zvm')}
+
+
+def _loads(entry):
+    found = _IPL.search(entry), _LOADDEV.search(entry)
+    return (found[0][1], *found[1].groups()) if all(found) else None
 
 
 def _paths(folder):

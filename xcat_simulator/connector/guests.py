@@ -146,7 +146,7 @@ class Guests:
 
     def _console(self, guest, body):
         state = 'Ready' if guest.power == 'on' else 'logged off'
-        return '%s: %s\n' % (guest.userid, state)
+        return '%s: %s\n%s' % (guest.userid, state, guest.console)
 
 
 ACTIONS = {

@@ -157,6 +157,11 @@ class Kernel:
                     self._find_ports(adapter)
         self._node.engine.later(delay, due)
 
+    def link_up(self, adapter):
+        """Who waits for the ports, as an initramfs does, has them now."""
+        adapter.link_down = False
+        self._find_ports(adapter)
+
     def _offline(self, adapter):
         if not adapter.online:
             return

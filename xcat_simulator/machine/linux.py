@@ -10,6 +10,7 @@ import uuid
 
 from xcat_simulator.machine import cio
 from xcat_simulator.machine import distro
+from xcat_simulator.machine import initramfs
 from xcat_simulator.machine import iucv
 from xcat_simulator.machine import kernel
 from xcat_simulator.machine import model
@@ -112,8 +113,11 @@ class Linux:
             return {}
         return self.storage.luns(device, wwpn)
 
-    def boot(self):
-        """Start: a fresh sys and boot_id, persistent devices configured."""
+    def boot(self, root=None):
+        """Start: a fresh sys and boot_id, persistent devices configured.
+
+        root: the scsiboot.Root that was loaded; None for a minidisk.
+        """
         with self.lock:
             if self.running:
                 return
@@ -127,6 +131,8 @@ class Linux:
             # What is configured is taken from the list early.
             for bus_id in self.persistent.every_host():
                 self.blacklist.write('free ' + bus_id)
+            if root is not None:
+                self.blacklist.write('free ' + zfcp.bus_id(root.virtual))
             rootfs.prepare(self)
             self.running = True
             self._server = toolserver.ToolServer(self)
@@ -136,6 +142,8 @@ class Linux:
             self.kernel.watch_proc()
             for virtual, device in sorted(self.vm.active_devices.items()):
                 self.kernel.appear(virtual, device)
+            if root is not None:
+                initramfs.mount_root(self, root)
             self.udev.later(lambda: mounts.boot(self))
             if rootfs.is_enabled(self, 'iucvserd'):
                 self.iucv.start()

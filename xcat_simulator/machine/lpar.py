@@ -9,6 +9,7 @@ from xcat_simulator.machine import directory
 from xcat_simulator.machine import engine as engines
 from xcat_simulator.machine import linux as linuxes
 from xcat_simulator.machine import model
+from xcat_simulator.machine import scsiboot
 from xcat_simulator.machine import smapi
 from xcat_simulator.machine import storage
 
@@ -20,6 +21,9 @@ class VirtualMachine:
     FcpDevice; `linux` is None for a guest without an operating system.
     While `logoff_pending`, power is 'off' and the devices are still held;
     while `paused` it is logged on, and its Linux answers nobody.
+    `loaded` is false while it is logged on and its IPL has failed; `root` is
+    the scsiboot.Root that it runs from, None for a minidisk; `console` what
+    CP and Linux have said since it logged on.
     """
 
     def __init__(self, lpar, userid, entry):
@@ -31,6 +35,10 @@ class VirtualMachine:
         self.paused = False
         self.active_devices = {}
         self.linux = None
+        self.loaded = True
+        self.root = None
+        self.console = ''
+        self._installed = None      # the disk and options of that Linux
 
     def install(self, options):
         """Put a fresh Linux into this guest: a distro name or LinuxOptions.
@@ -40,11 +48,16 @@ class VirtualMachine:
         running = self.power == 'on'
         if self.linux is not None:
             self.linux.shutdown()
-        folder = self.lpar.node_folder(self.userid)
-        shutil.rmtree(folder, ignore_errors=True)
-        self.linux = linuxes.Linux(self, folder, options)
+        self.linux = linuxes.Linux(self, self._emptied(), options)
+        self._installed = None
         if running:
             self.linux.boot()
+
+    def _emptied(self):
+        """The folder of the guest's Linux, with nothing in it."""
+        folder = self.lpar.node_folder(self.userid)
+        shutil.rmtree(folder, ignore_errors=True)
+        return folder
 
     def power_on(self):
         """Log on and boot. Dedicated devices that are free become active."""
@@ -58,8 +71,33 @@ class VirtualMachine:
                 device = self.lpar.devices.get(real)
                 if device is not None and device.status == model.FREE:
                     self._take(virtual, device)
+            self.console = ''
+            self._ipl()
+
+    def _ipl(self):
+        """Boot: from a SCSI disk where the directory entry says so."""
+        virtual = scsiboot.device(self.directory)
+        self.loaded, self.root = True, None
+        if virtual is None:
             if self.linux is not None:
                 self.linux.boot()
+            return
+        self.console += scsiboot.ACQUIRING
+        try:
+            root = scsiboot.find(self, virtual)
+            options = linuxes.LinuxOptions(distro=scsiboot.distro_of(
+                root.disk))
+        except scsiboot.NotLoaded as why:
+            self.loaded = False
+            self.console += '%s\n%s' % (why, scsiboot.WAITING)
+            return
+        if self._installed != (root.disk, options):
+            self.linux = linuxes.Linux(self, self._emptied(), options)
+            self._installed = root.disk, options
+        self.root = root
+        self.linux.boot(root)
+        self.console += '%sLinux version %s\n' % (
+            scsiboot.MOVING, self.linux.distro.kernel)
 
     def power_off(self, pending=False):
         """Log off: processes die, devices are free; the directory stays.
@@ -95,7 +133,7 @@ class VirtualMachine:
         with self.lpar.lock:
             if self.power == 'on' and self.linux is not None:
                 self.linux.shutdown()
-                self.linux.boot()
+                self._ipl()
 
     def attach(self, virtual, device):
         """Add a free device to the active configuration."""

@@ -63,6 +63,16 @@ class Multipath:
                 map(self._node.is_held, paths)):
             self._make(sd.disk, paths)
 
+    def assemble(self, sd):
+        """The name of the root disk, of which one path is up."""
+        if not self.enabled or not keepoff.multipath_sees(
+                self._node, sd.name, sd.disk.wwid):
+            return '/dev/' + sd.name
+        if sd.disk.wwid not in self.maps:
+            self._make(sd.disk, [sd])
+            self._node.udev.refresh(sd.disk)
+        return '/dev/mapper/' + self.maps[sd.disk.wwid].name
+
     def _makes(self, disk, paths):
         if keepoff.find_multipaths(self._node) != 'strict':
             return paths > 1

@@ -35,6 +35,7 @@ def _unreached(world, name):
     if guest.paused:
         return TIMED_OUT
     down = guest is host.zhcp and not host.reachable
-    if down or guest.power != 'on' or guest.linux is None:
+    if down or guest.power != 'on' or (
+            guest.linux is None or not guest.loaded):
         return NO_ROUTE
     return None

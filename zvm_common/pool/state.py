@@ -42,6 +42,8 @@ class LunState:
     there any more), ``lent`` while a Cinder host and no guest uses it (see
     :attr:`lent`), ``switch`` while it takes the place of another
     LUN, ``unknown`` while it is set aside as Cinder does not know it.
+    ``ipl`` is the path by which the guest loads its Linux from this LUN, as
+    (FCP device, target port); None where it is no root disk.
     ``guest_off`` is true in the answer to an attach to a guest that is off.
     ``role`` is ``current``, ``snapshot``, ``other`` for a volume of another
     back-end, which is in no pool (``pool`` is '') and whose ``wwpns``, ``lun``
@@ -93,6 +95,7 @@ class LunState:
     was: str | None = None
     guest_off: bool = False
     ways: tuple = ()
+    ipl: tuple | None = None
 
     @property
     def paths(self):
@@ -217,7 +220,8 @@ def _lun_state(fields):
         said=get('said') or None,
         status=get('status') or '',
         owner=get('owner') or '',
-        was=_maybe(model.Uuid, get('was')))
+        was=_maybe(model.Uuid, get('was')),
+        ipl=_ipl(get('ipl')))
 
 
 def _place(fields):
@@ -235,6 +239,11 @@ def _place(fields):
 
 def _maybe(kind, text):
     return str(kind(text)) if text else None
+
+
+def _ipl(text):
+    device, _, port = (text or '').partition(':')
+    return (model.DeviceNumber(device), model.Wwpn(port)) if text else None
 
 
 def _bytes(text):

@@ -181,6 +181,7 @@ leave_devices() { # leave_devices held|free; left := what could not be undone
 back_to_ours() {
     # until the line is settled it still names this node
     r_last=$r_node
+    ipl_away
     r_state=ours r_before=used r_gen=$((r_gen + 1)) r_phase='' r_guest=''
     r_node='' r_instance='' r_attachment='' r_host='' r_fcp='' r_clean=no
     r_why=''

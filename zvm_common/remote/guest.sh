@@ -285,7 +285,7 @@ main() {
         set -- "$@" "$a"
     done
     case $VERB in
-        hello | attach | detach | forget) "verb_$VERB" "$@" ;;
+        hello | attach | detach | forget | prune) "verb_$VERB" "$@" ;;
         *) refuse usage "text=$(text "no verb $VERB")" ;;
     esac
 }

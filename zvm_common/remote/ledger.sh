@@ -6,7 +6,7 @@
 LUN_KEYS="volume role state op gen before guest node instance attachment host \
 fcp wwid bytes clean scope pool wwpns lun jobfcp phase was last freed why \
 lease boot source sgen moves mgen verify limit zero sop said zgen \
-peer pin sbytes owner paths"
+peer pin sbytes owner paths ipl"
 FCP_KEYS="device state guest node instance volumes byus chpid wwpn npiv lease \
 boot scope why stale retry tries cool"
 LUNS=$BASE/luns
@@ -136,6 +136,7 @@ row() { # the record r_..., for refusals
         "$r_guest" "$r_node" "$r_instance" "$r_attachment" "$r_host" "$r_fcp"
     printf 'wwid=%s real=%s clean=%s scope=%s phase=%s why=%s ' \
         "$r_wwid" "$r_bytes" "$r_clean" "$r_scope" "$r_phase" "$r_why"
-    printf 'role=%s source=%s moves=%s sop=%s said=%s was=%s paths=%s' \
+    printf 'role=%s source=%s moves=%s sop=%s said=%s was=%s paths=%s ' \
         "$r_role" "$r_source" "$r_moves" "$r_sop" "$r_said" "$r_was" "$r_paths"
+    printf 'ipl=%s' "$r_ipl"
 }

@@ -170,9 +170,10 @@ merge() { # merge POOL
             printf "host=%s fcp=%s ", known(k, "host"), known(k, "fcp")
             printf "scope=%s phase=%s why=%s ",
                 known(k, "scope"), known(k, "phase"), known(k, "why")
-            printf "role=%s source=%s moves=%s sop=%s said=%s was=%s\n",
+            printf "role=%s source=%s moves=%s sop=%s said=%s was=%s",
                 known(k, "role"), known(k, "source"), known(k, "moves"),
                 known(k, "sop"), known(k, "said"), known(k, "was")
+            printf " ipl=%s\n", known(k, "ipl")
         }
         for (k in keys) {
             st = known(k, "state")

@@ -103,7 +103,7 @@ def zhcp():
     """The zHCP program: ledger, pool files, FCP devices, jobs."""
     return _read('zHCP', 'common', 'ledger', 'pool', 'restore', 'claim',
                  'takers', 'job', 'wipe', 'copy', 'switch', 'frames', 'stream',
-                 'fcp', 'fcp_choice', 'fcp_aside', 'attach', 'pending',
+                 'fcp', 'fcp_choice', 'fcp_aside', 'attach', 'pending', 'ipl',
                  'other', 'lend', 'sweep', 'manage', 'zhcp')
 
 
@@ -112,4 +112,4 @@ def guest():
     """The guest program: paths on and off, kept as the guest keeps them."""
     return _read('guest', 'common', 'persist', 'persist_chzdev',
                  'persist_zfcpconf', 'persist_udevrules', 'link', 'guest_use',
-                 'guest_detach', 'forget', 'guest')
+                 'guest_detach', 'forget', 'prune', 'guest')

@@ -45,8 +45,8 @@ main() {
             | release | wait | hold | drop | devices | attach | detach | sweep \
             | confirm | abandon | aside | readmit | rebuild | adopt | used \
             | reap | probe | fill | send | measure | manage | unmanage | lend \
-            | giveback | pend | waiting | stale | unstale | succeed | admit \
-            | fcpstate | other | attachother) ;;
+            | giveback | ipl | pend | waiting | stale | unstale | succeed \
+            | admit | fcpstate | other | attachother) ;;
         *) refuse usage "text=$(text "no verb $VERB")" ;;
     esac
     # without flock nothing is safe, and nothing is tried

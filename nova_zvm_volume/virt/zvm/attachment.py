@@ -7,6 +7,7 @@ import uuid
 from oslo_log import log as logging
 
 from nova_zvm_volume.virt.zvm import pending
+from nova_zvm_volume.virt.zvm import rootpaths
 from zvm_common import exceptions
 from zvm_common import fcp
 from zvm_common import model
@@ -28,11 +29,13 @@ class Attachment:
     :param patience: seconds to wait for a guest that still boots
     :param may_wait: whether the guest may be off, and get its paths when it
         next runs; also one that does not answer, if the options say so
+    :param is_root: the guest runs from it: any path is enough
     """
 
     def __init__(self, platform, wanted, instance, undo, patience=0,
-                 may_wait=False):
+                 may_wait=False, is_root=False):
         self._may_wait = may_wait
+        self._is_root = is_root
         self._give_up = time.monotonic() + patience
         self._platform = platform
         self._wanted = wanted
@@ -150,7 +153,7 @@ class Attachment:
         what = (self._wanted.volume_id, lun.generation, paths, wwid,
                 self._wanted.size)
         try:
-            return self._when_up(guest.attach, *what)
+            return self._when_up(self._attach_in, guest, *what)
         except BaseException as err:
             if not self._repeated and _begun(err):
                 # With the next generation, so that a request that is still
@@ -158,6 +161,14 @@ class Attachment:
                 self._undo.by('take the paths away', self._paths_away, guest,
                               lun, paths, wwid)
             raise
+
+    def _attach_in(self, guest, *what):
+        try:
+            return guest.attach(*what)
+        except exceptions.PathFailed as err:
+            if not self._is_root:
+                raise
+            return rootpaths.attach_some(guest, err, *what)
 
     def _paths_away(self, guest, lun, paths, wwid):
         try:

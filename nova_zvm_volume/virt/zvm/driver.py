@@ -28,6 +28,8 @@ from nova_zvm_volume.virt.zvm import pending
 from nova_zvm_volume.virt.zvm import platform
 from nova_zvm_volume.virt.zvm import refusals
 from nova_zvm_volume.virt.zvm import resize
+from nova_zvm_volume.virt.zvm import rootpaths
+from nova_zvm_volume.virt.zvm import rootvolume
 from nova_zvm_volume.virt.zvm import snapshot
 from nova_zvm_volume.virt.zvm import sweep
 from nova_zvm_volume.virt.zvm import volumeop
@@ -38,7 +40,8 @@ CONF = conf.CONF
 LOG = logging.getLogger(__name__)
 
 
-class ZVMVolumeDriver(lifecycle.Lifecycle, resize.Resize, snapshot.Snapshot,
+class ZVMVolumeDriver(lifecycle.Lifecycle, rootvolume.BootFromVolume,
+                      resize.Resize, snapshot.Snapshot,
                       refusals.NotOffered, zvm_driver.ZVMDriver):
     """z/VM guests through the Cloud Connector, volumes through xCAT."""
 
@@ -180,6 +183,8 @@ class ZVMVolumeDriver(lifecycle.Lifecycle, resize.Resize, snapshot.Snapshot,
         """Start the guest, then finish what waited for that."""
         super().power_on(context, instance, network_info, block_device_info,
                          accel_info, share_info)
+        self._see_root_up(instance, block_device_info,
+                          CONF.zvm.reachable_timeout)
         self._complete(instance, block_device_info)
 
     def unpause(self, instance):
@@ -195,8 +200,15 @@ class ZVMVolumeDriver(lifecycle.Lifecycle, resize.Resize, snapshot.Snapshot,
               block_device_info=None, power_on=True, accel_info=None):
         mappings = virt_driver.block_device_info_get_mapping(
             block_device_info)
+        root = rootpaths.root_of(mappings)
+        if root is not None:
+            rootvolume.check_distro(image_meta, root)
         self._check_mappings(mappings)
         ownership.disclaim(instance)
+        if root is not None:
+            self._spawn_from_volume(context, instance, image_meta,
+                                    network_info, block_device_info)
+            return
         super().spawn(context, instance, image_meta, injected_files,
                       admin_password, allocations,
                       network_info=network_info,
@@ -220,9 +232,11 @@ class ZVMVolumeDriver(lifecycle.Lifecycle, resize.Resize, snapshot.Snapshot,
         Nova would detach them from a guest that is powered off, whose own
         Linux keeps the paths (see :meth:`detach_volume`). Here the guest is
         deleted with them; detaching then finds them detached.
-        reimage_boot_volume comes with every request of a new API version; no
-        guest of ours boots from a volume.
+        reimage_boot_volume comes with every request of a new API version, and
+        is refused for a guest that boots from a volume.
         """
+        rootvolume.refuse_reimage(instance, block_device_info,
+                                  reimage_boot_volume)
         if evacuate or preserve_ephemeral:
             raise NotImplementedError()
         self.power_off(instance, CONF.shutdown_timeout,
@@ -254,10 +268,6 @@ class ZVMVolumeDriver(lifecycle.Lifecycle, resize.Resize, snapshot.Snapshot,
     def _check_mappings(self, mappings):
         """Refuse what cannot be attached before a guest is made for it."""
         for mapping in mappings:
-            if mapping.get('boot_index') == 0:
-                raise exception.InvalidBDMFormat(
-                    details='booting from a volume is not supported; boot '
-                            'from an image and attach the volume')
             _refuse_encryption(mapping['connection_info'], None)
             self._volumes.check(mapping['connection_info'])
 
@@ -265,7 +275,8 @@ class ZVMVolumeDriver(lifecycle.Lifecycle, resize.Resize, snapshot.Snapshot,
         """As libvirt's driver does it: what attach learned is saved."""
         info = mapping['connection_info']
         self._volumes.attach(info, instance,
-                             patience=CONF.zvm.reachable_timeout)
+                             patience=CONF.zvm.reachable_timeout,
+                             is_root=rootpaths.is_root(mapping))
         mapping['connection_info'] = info
         if hasattr(mapping, 'save'):
             mapping.save()

@@ -104,6 +104,8 @@ class Lifecycle:
         Whoever starts a guest ends here: what was left to be done until it
         runs is completed first, and it never raises.
         """
+        if patience:
+            self._see_root_up(instance, block_device_info, patience)
         self._pending.complete(instance, block_device_info, patience)
         reconcile.Reconciler(
             self._platform, self._volumes, instance, patience).run(
@@ -126,18 +128,21 @@ class Lifecycle:
         give_up = time.monotonic() + CONF.zvm.reachable_timeout
         context = nova_context.get_admin_context()
         while not self._ending.is_set():
+            is_last = time.monotonic() >= give_up
             try:
-                self._settle_fresh(context, uuid)
+                self._settle_fresh(context, uuid, is_last)
                 return
             except Exception as err:
-                if (not reconcile.is_silent(err)
-                        or time.monotonic() >= give_up):
+                if not reconcile.is_silent(err) or is_last:
                     _add_fault(context, uuid, err)
                     return
             self._ending.wait(_BETWEEN_TRIES)
 
-    def _settle_fresh(self, context, uuid):
-        """As Nova knows the instance now, which may have changed."""
+    def _settle_fresh(self, context, uuid, is_last):
+        """As Nova knows the instance now, which may have changed.
+
+        :param is_last: a guest that never answered may have nothing to boot
+        """
         @utils.synchronized(uuid)
         def settle():
             instance = objects.Instance.get_by_uuid(context, uuid)
@@ -149,6 +154,8 @@ class Lifecycle:
             info['block_device_mapping'] = [
                 mapping for mapping in info['block_device_mapping']
                 if mapping.get('connection_info')]
+            if is_last:
+                self._see_root_up(instance, info, CONF.zvm.reachable_timeout)
             self._settle(instance, info, 0)
         settle()
 

@@ -15,6 +15,7 @@ from oslo_log import log as logging
 from nova import exception
 from nova_zvm_volume.virt.zvm import connection
 from nova_zvm_volume.virt.zvm import errors
+from nova_zvm_volume.virt.zvm import rootpaths
 from zvm_common import exceptions
 
 LOG = logging.getLogger(__name__)
@@ -78,7 +79,8 @@ class Reconciler:
         volume = _ids(mapping)
         if not volume & used.keys():
             self._refresh(info)
-        self._volumes.attach(info, self._instance, self._patience())
+        self._volumes.attach(info, self._instance, self._patience(),
+                             is_root=rootpaths.is_root(mapping))
         mapping['connection_info'] = info
         if hasattr(mapping, 'save'):
             mapping.save()

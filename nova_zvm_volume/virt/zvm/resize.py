@@ -31,9 +31,11 @@ from nova.compute import task_states
 from nova import conf
 from nova import exception
 from nova import objects
+from nova.virt import driver as virt_driver
 from nova_zvm_volume.virt.zvm import errors
 from nova_zvm_volume.virt.zvm import ownership
 from nova_zvm_volume.virt.zvm import refusals
+from nova_zvm_volume.virt.zvm import rootpaths
 from nova_zvm_volume.virt.zvm import undo as undoing
 
 CONF = conf.CONF
@@ -61,7 +63,9 @@ class Resize:
             it was
         """
         try:
-            _check(context, instance, flavor)
+            _check(context, instance, flavor, rootpaths.root_of(
+                virt_driver.block_device_info_get_mapping(
+                    block_device_info)) is not None)
             with undoing.Undo('Resizing %s' % instance.name) as undo:
                 undo.by('give it its size back', self._set_size, instance,
                         instance.flavor, flavor)
@@ -141,9 +145,10 @@ def is_reverting(instance):
     return instance.task_state == task_states.RESIZE_REVERTING
 
 
-def _check(context, instance, flavor):
+def _check(context, instance, flavor, on_volume):
     """Refuse what cannot be done before anything is.
 
+    :param on_volume: its root disk is a volume, of which no flavor knows
     :raises MigrationError: to another host
     :raises ResizeError: other disks, a size that cannot be said, or a guest
         that is not this instance's
@@ -154,6 +159,8 @@ def _check(context, instance, flavor):
         raise refusals.elsewhere(instance)
     old = instance.flavor
     for name, what in _DISKS:
+        if name == 'root_gb' and on_volume:
+            continue
         if getattr(old, name) != getattr(flavor, name):
             raise exception.ResizeError(
                 reason='the %s of a z/VM guest cannot change its size (%s '

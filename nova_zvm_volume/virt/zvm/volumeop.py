@@ -69,7 +69,8 @@ class VolumeOps:
                         err.message, instance=instance)
             return self._platform.devices.hold(*who, own=True)
 
-    def attach(self, connection_info, instance, patience=0, may_wait=False):
+    def attach(self, connection_info, instance, patience=0, may_wait=False,
+               is_root=False):
         """Bring the volume to a guest and say where it is.
 
         connection_info is changed only when all went well.  A repeat
@@ -79,6 +80,8 @@ class VolumeOps:
         :param may_wait: a guest that is off finds the volume when it next
             runs, see :mod:`nova_zvm_volume.virt.zvm.pending`; so does one
             that does not answer, if zvm_attach_unreachable says so
+        :param is_root: the guest runs from it: any path is enough
+        :returns: the volume's LunState
         :raises VolumeAttachFailed: all that was done is undone; what could
             not be undone stays recorded in the ledger
         """
@@ -93,16 +96,17 @@ class VolumeOps:
             with undoing.Undo(what) as undo:
                 lun, paths, disk = attachment.Attachment(
                     self._platform, wanted, instance, undo, patience,
-                    may_wait).run()
+                    may_wait, is_root).run()
         if disk is None:
             connection.remember_pending(connection_info, lun, paths)
             LOG.warning('Volume %s is attached, and guest %s has it as soon '
                         'as it answers', volume, instance.name.upper(),
                         instance=instance)
-            return
+            return lun
         connection.remember(connection_info, lun, paths, disk)
         LOG.info('Volume %s is %s', volume, disk.device_path,
                  instance=instance)
+        return lun
 
     def check(self, connection_info):
         """Refuse what could not be attached, before anything is begun.

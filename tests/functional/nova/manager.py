@@ -53,6 +53,7 @@ class ManagerCase(integrated_helpers._IntegratedTestBase):
     options = {}
 
     def world(self):
+        """What is simulated, as :mod:`tests.worlds` has it."""
         return worlds.two()
 
     def _setup_services(self):
@@ -76,10 +77,6 @@ class ManagerCase(integrated_helpers._IntegratedTestBase):
             self.glance.image1, id=IMAGE,
             properties={'os_distro': 'rhel9', 'architecture': 's390x'}))
         super()._setup_services()
-
-    @staticmethod
-    def world():
-        """What is simulated; None for two LPARs as others have them."""
 
     def _connection_info(self, volume_id, attachment_id):
         info = self.lpar.connection_info(volume_id)

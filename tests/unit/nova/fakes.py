@@ -7,7 +7,7 @@ fail at any call, before or after its effect::
     lpar.fail('devices.attach', exceptions.OutcomeUnknown('504'), after=True)
 
 Names of calls: ``define_node``, ``remove_node``, ``look``, ``hypervisor``,
-``devices.hold|release|attach|detach``, ``guest.attach|detach``.
+``devices.hold|release|attach|detach|ipl``, ``guest.attach|detach|hello``.
 """
 
 import collections
@@ -201,6 +201,15 @@ class FakeGuestDisk:
                 0)
         return self._lpar.act('guest.attach', effect, volume_id, generation)
 
+    def hello(self):
+        def effect():
+            guest = self._lpar.guests[self._node]
+            if self._node.upper() in self._lpar.off or guest.silent:
+                guest.silent = max(0, guest.silent - 1)
+                raise exceptions.GuestUnreachable('no route to '
+                                                  + self._node)
+        return self._lpar.act('guest.hello', effect)
+
     def detach(self, volume_id, generation, paths, wwid):
         def effect():
             guest = self._enter(str(volume_id), generation)
@@ -208,6 +217,9 @@ class FakeGuestDisk:
                 raise exceptions.DeviceBusy('mounted on /mnt', code='inuse')
             guest.disks.pop(str(volume_id), None)
         return self._lpar.act('guest.detach', effect, volume_id, generation)
+
+    def prune(self, paths):
+        return self._lpar.act('guest.prune', tuple, paths)
 
     def forget(self, devices, past):
         def effect():
@@ -404,6 +416,16 @@ class FakeDevices:
             tuple(model.DeviceNumber(number) for number in sorted(stale)),
             tuple(sorted(set(stale.values()))), userid in self._lpar.off)
 
+    def ipl(self, volume_id, generation, instance_uuid, device, wwpn):
+        def effect():
+            lun = self._lpar.luns[str(volume_id)]
+            if lun.userid not in self._lpar.off:
+                raise exceptions.LunBusy('not logged off', code='busy')
+            self._lpar.luns[str(volume_id)] = dataclasses.replace(
+                lun, ipl=(device, wwpn))
+            return self._lpar.luns[str(volume_id)]
+        return self._lpar.act('devices.ipl', effect, device, wwpn)
+
     def pend(self, volume_id, generation, instance_uuid, phase, why='',
              wwid=''):
         def effect():
@@ -445,7 +467,7 @@ class FakeDevices:
             lun = dataclasses.replace(
                 lun, state='ours', generation=generation + 1, instance=None,
                 node=None, userid=None, devices=(), attachment=None, phase='',
-                why=None)
+                why=None, ipl=None)
         elif lun.state == 'ours' and lun.generation < generation:
             lun = dataclasses.replace(lun, generation=generation)
         self._lpar.luns[volume] = lun

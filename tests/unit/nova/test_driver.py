@@ -234,7 +234,6 @@ class TestSpawn(Base):
 
     def test_what_cannot_be_attached_is_refused_before_a_guest_is_made(self):
         for mapping, error in (
-                (self.mapping(boot_index=0), exception.InvalidBDMFormat),
                 (self.mapping(connection_info=fakes.connection_info(
                     zvm_zhcp='zhcp2.example.com')),
                  exception.VolumeAttachFailed),

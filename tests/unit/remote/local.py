@@ -24,9 +24,11 @@ PORT = '5005076303000001'
 # A file fail/FUNCTION or fail/FUNCTION.DEVICE holds "RC RS": that function
 # fails so.
 SMCLI = r'''
-f=$1; shift; user='' v=''
+f=$1; shift; user='' v='' l='' p='' s=''
 while [ $# -gt 0 ]; do
-    case $1 in -T) user=$2 ;; -v) v=$2 ;; esac
+    case $1 in
+        -T) user=$2 ;; -v) v=$2 ;; -l) l=$2 ;; -p) p=$2 ;; -s) s=$2 ;;
+    esac
     shift 2
 done
 no() { printf '%s... Failed\n  Return Code: %s\n  Reason Code: %s\n' \
@@ -58,6 +60,14 @@ case $f in
     Image_Device_Undedicate)
         [ "$(cat "$cp")" = "$user" ] || no 204 8
         : >"$cp" ;;
+    Image_IPL_Set_DM)
+        grep -v "^IPL" "$dir" >"$dir.new"; mv "$dir.new" "$dir"
+        echo "IPL $s" >>"$dir" ;;
+    Image_IPL_Delete_DM)
+        grep -v "^IPL" "$dir" >"$dir.new"; mv "$dir.new" "$dir" ;;
+    Image_SCSI_Characteristics_Define_DM)
+        grep -v "^LOADDEV" "$dir" >"$dir.new"; mv "$dir.new" "$dir"
+        printf 'LOADDEV PORTNAME %s\nLOADDEV LUN %s\n' "$p" "$l" >>"$dir" ;;
     System_WWPN_Query)
         for d in "$ZVM_ROOT"/cp/????; do
             d=${d##*/}; s=Free; [ ! -s "$ZVM_ROOT/cp/$d" ] || s=Active
