@@ -381,6 +381,7 @@ _BY_CODE = {
     'scope': NotOurs,
     'lease': LeaseRuns,
     'off': GuestUnreachable,
+    'channel': GuestUnreachable,
     'unfit': NotManageable,
 }
 

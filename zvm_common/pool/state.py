@@ -39,6 +39,8 @@ class LunState:
     there any more), ``lent`` while a Cinder host and no guest uses it (see
     :attr:`lent`), ``switch`` while it takes the place of another
     LUN, ``unknown`` while it is set aside as Cinder does not know it.
+    ``channel`` is iucv when that was the last way to its guest that worked
+    (see :mod:`zvm_common.channel`).
     ``guest_off`` is true in the answer to an attach to a guest that is off.
     ``role`` is ``current``, ``snapshot``, or of a volume that moves
     (``moves``) from one LUN to another ``target`` and ``old``; those have an
@@ -87,6 +89,7 @@ class LunState:
     owner: str = ''
     was: str | None = None
     guest_off: bool = False
+    channel: str = ''
 
     @property
     def size(self):
@@ -197,6 +200,7 @@ def _lun_state(fields):
         phase=get('phase') or '',
         why=(get('why') or '').replace('~', ' ').strip() or None,
         guest_off=get('off') == 'yes',
+        channel=get('way') or '',
         sop=_maybe(model.OperationId, get('sop')),
         said=get('said') or None,
         status=get('status') or '',

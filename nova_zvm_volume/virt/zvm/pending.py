@@ -45,7 +45,8 @@ def take_back(platform, lun, instance, ask=None):
     platform.define_node(node, model.Userid(instance.name))
     try:
         (ask or _once)(
-            platform.guest(node).detach, lun.volume_id, lun.generation + 1,
+            platform.guest(node, lun.channel).detach, lun.volume_id,
+            lun.generation + 1,
             guestdisk.paths_of(lun.devices, lun.wwpns, lun.lun), lun.wwid)
         swap = platform.devices.detach
     except NO_GUEST as err:
