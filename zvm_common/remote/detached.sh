@@ -9,7 +9,7 @@ REQUESTS=$BASE/requests
 # begin VERB ARGUMENT...: its answer, or state=runs.  The same request again
 # finds the one that runs or has run; one that died is begun anew
 verb_begin() {
-    lacks=$(tools flock setsid find awk)
+    lacks=$(tools flock setsid find)
     [ -z "$lacks" ] || refuse tool "missing=$lacks"
     mkdir -p "$REQUESTS" && chmod 700 "$BASE" ||
         refuse space "text=$(text "cannot make $REQUESTS")"
