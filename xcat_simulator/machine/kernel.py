@@ -443,7 +443,13 @@ class Kernel:
             self.unit_remove(port, lun)
 
     def _disk_written(self, sd, name):
-        if name == 'delete':
+        """A file that was closed has not been written to, perhaps.
+
+        What make_disk wrote is closed for good by a process that is being
+        started at that moment, and has inherited it: maybe after the disk is
+        watched.
+        """
+        if name == 'delete' and self.tree.read(sd.path + '/delete'):
             self.delete(sd)
         elif name == 'rescan':
             self.tree.change('%s/block/%s/size' % (sd.path, sd.name),

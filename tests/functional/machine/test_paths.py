@@ -47,6 +47,16 @@ class AutomaticScan(base.NodeTest):
             ''' % (W1, base.lun(1)))
         self.assertEqual('back\n', out)
 
+    def test_a_disk_stays_until_its_delete_is_written_to(self):
+        out = self.sh(self.node, ONLINE + '''
+            link=dev/disk/by-path/ccw-0.0.3b00-zfcp-0x%s:0x%s
+            sd=$(readlink -f $link); sd=${sd##*/}
+            : >> sys/block/$sd/device/delete
+            udevadm settle
+            [ -e $link ] && [ -e dev/$sd ] && echo there
+            ''' % (W1, base.lun(1)))
+        self.assertEqual('there\n', out)
+
     def test_chzdev_refuses_to_remove_a_scanned_lun_for_good(self):
         done = self.node.run(ONLINE + 'chzdev -d zfcp-lun 0.0.3b00:0x%s:0x%s'
                              % (W1, base.lun(0)))
