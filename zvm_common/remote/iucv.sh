@@ -9,10 +9,12 @@
 
 IUCV=$BASE/iucv
 IUCVCLNT=$ROOT/opt/zhcp/bin/IUCV/iucvclnt
-# bytes of a command, bytes of an answer, seconds of a connection
+# bytes of a command, bytes of an answer, seconds of a connection, and of one
+# that shows only that somebody answers
 LONGEST=880
 MOST=32768
 CONNECTED=30
+GREETED=15
 # where the guest keeps what is ours, as its own shell reads it
 # shellcheck disable=SC2016
 THERE='"${ZVM_ROOT:-}"/var/lib/zvm-volume'
@@ -38,11 +40,20 @@ verb_guestrun() {
         g_words="$g_words $word"
     done
     g_words=$(printf '%s' "${g_words# }" | tr ';' ,)
-    g_begun='' g_sent=0 g_there=
+    g_begun='' g_sent=0 g_there='' g_ready=''
     mkdir -p "$IUCV" && chmod 700 "$BASE" ||
         refuse space "text=$(text "cannot make $IUCV")"
     find "$IUCV" -name '*.said' -mtime +0 -exec rm -f {} + 2>/dev/null
+    find "$IUCV" -name '*.busy' -mtime +0 -exec rm -f {} + 2>/dev/null
+    find "$IUCV" -name '*.on' -mtime +30 -exec rm -f {} + 2>/dev/null
     [ -x "$IUCVCLNT" ] || not_reached "$IUCVCLNT is not on the zHCP"
+    # the guest has forgotten the answer when this has it: the same operation
+    # waits for its first request
+    exec 6>>"$IUCV/$OP.busy"
+    flock -w "$g_seconds" 6 || {
+        answer "ok state=runs"
+        return
+    }
     until [ -s "$IUCV/$OP.said" ]; do
         ask_guest && continue
         [ "$(date +%s)" -lt "$g_end" ] || { given_up; return; }
@@ -79,27 +90,39 @@ not_reached() { # not_reached WHY: nothing ran in the guest
 }
 
 ask_guest() { # fails when it is to be asked again
-    g_command="p=$THERE/bin/$g_sha; if [ -r \"\$p\" ]; then sh \"\$p\" $OP \
-begin"
-    g_else="; else echo 'zvmv1 $OP absent .'; fi"
-    if [ $((${#g_command} + ${#g_words} + ${#g_else})) -lt "$LONGEST" ]; then
-        g_command="$g_command $g_words$g_else"
-    else
-        [ -n "$g_there" ] || send_words || { trouble; return 1; }
-        g_there=yes
-        g_command="$g_command @$g_else"
-    fi
-    iucv "$g_command" && g_said=$(our_lines) || { trouble begun; return 1; }
+    [ -n "$g_ready" ] || make_ready || { trouble; return 1; }
+    iucv "$g_command" && g_said=$(our_lines) || {
+        g_ready=
+        trouble begun
+        return 1
+    }
+    [ "$g_said" != "zvmv1 $OP ok state=runs ." ] || {
+        g_begun=runs
+        return 1
+    }
+    keep_answer
+}
+
+# Nothing runs there before a guest has shown that it answers: one that is
+# paused keeps a caller waiting, and nobody could tell what became of the call
+make_ready() { # g_command
+    g_command="sh $THERE/bin/$g_sha $OP begin $g_words"
+    g_longest=$g_seconds
+    [ "$g_seconds" -le "$GREETED" ] || g_seconds=$GREETED
+    iucv "if [ -r $THERE/bin/$g_sha ]; then echo 'zvmv1 $OP ok .'; else echo \
+'zvmv1 $OP absent .'; fi" && g_said=$(our_lines)
+    g_rc_there=$?
+    g_seconds=$g_longest
+    [ $g_rc_there = 0 ] || return 1
     case $g_said in
-        *"zvmv1 $OP absent .")
-            [ "$g_sent" -lt 3 ] && send_program || { trouble; return 1; }
-            ;;
-        *"zvmv1 $OP ok state=runs .")
-            g_begun=runs
-            return 1
-            ;;
-        *) keep_answer ;;
+        *absent*) [ "$g_sent" -lt 3 ] && send_program || return 1 ;;
     esac
+    if [ ${#g_command} -gt "$LONGEST" ]; then
+        g_command="sh $THERE/bin/$g_sha $OP begin @"
+        [ -n "$g_there" ] || send_words || return 1
+        g_there=yes
+    fi
+    g_ready=yes
 }
 
 # Whole lines of the answer to this request, the last of which ends it
@@ -129,7 +152,8 @@ iucv() { # iucv WORD...: g_rc, g_out; fails unless the guest has done it
         return 1
     }
     g_out=$({
-        timeout "$g_seconds" "$IUCVCLNT" "$g_user" "$@" </dev/null 2>&1 5>&-
+        timeout "$g_seconds" "$IUCVCLNT" "$g_user" "$@" </dev/null 2>&1 \
+            5>&- 6>&-
         echo $? >"$IUCV/.rc.$$"
     } | head -c "$MOST" | tr -cd '\n -~')
     exec 5>&-
@@ -197,9 +221,8 @@ send_program() {
         answer "ok state=absent"
         exit 0
     }
-    send "$BASE/bin/$g_sha" "bin/.$OP" && iucv "cd $THERE/bin &&
-echo '$g_sha  .$OP' | sha256sum -c - >/dev/null 2>&1 &&
-{ sync .$OP 2>/dev/null || sync; } && mv -f .$OP $g_sha &&
-echo 'zvmv1 $OP ok .'
-rm -f .$OP .$OP.iucvold" && our_lines >/dev/null
+    send "$BASE/bin/$g_sha" "bin/.$OP" && iucv "cd $THERE/bin && echo \
+'$g_sha  .$OP' | sha256sum -c - >/dev/null 2>&1 && { sync .$OP 2>/dev/null || \
+sync; } && mv -f .$OP $g_sha && echo 'zvmv1 $OP ok .'; rm -f .$OP \
+.$OP.iucvold" && our_lines >/dev/null
 }

@@ -8,11 +8,13 @@ one and does nothing else.
 from concurrent import futures
 import os
 import pathlib
+import shutil
 import time
 
 import fixtures
 
 from tests.unit.remote import base
+from tests.unit.remote import local
 from tests import waits
 from zvm_common import channel
 from zvm_common import exceptions
@@ -104,7 +106,8 @@ class Test(base.Base):
         self.iucv.call('attach', 'a', 'b')
         self.assertIn('iucv_file_transport', self.calls())
         self.iucv.call('attach', 'a', 'b')
-        self.assertEqual(2, len(self.calls()))
+        # greeting, begin, end
+        self.assertEqual(3, len(self.calls()))
         self.assertEqual([small().sha], os.listdir(self.path(KEPT + 'bin')))
         self.assertEqual([], os.listdir(self.path(KEPT + 'requests')))
 
@@ -178,9 +181,35 @@ class Test(base.Base):
         self.assertEqual('a', self.iucv.call(
             'attach', 'a', operation=operation).fields['first'])
 
+    def test_killed_at_each_call_a_repeat_ends_it(self):
+        for number in range(1, 12):
+            shutil.rmtree(self.path(KEPT), ignore_errors=True)
+            self.node.write('left', '%d\n' % number)
+            self.before('read -r n <"$ZVM_ROOT/left"\n'
+                        'echo $((n - 1)) >"$ZVM_ROOT/left"\n'
+                        'if [ "$n" = 1 ]; then %s fi' % local.KILL)
+            # the one that was killed is repeated by itself
+            self.assertEqual('a', self.iucv.call('attach', 'a').fields[
+                'first'])
+            self.assertEqual(1, self.ran())
+            # an answer that was fetched may be left for a day
+            self.assertEqual(set(), {
+                name[36:] for name in os.listdir(self.path(
+                    KEPT + 'requests'))} - {'.said', '.lock'})
+            self.assertEqual([small().sha],
+                             os.listdir(self.path(KEPT + 'bin')))
+            if int(self.node.read('left')) > 0:
+                return
+        self.fail('it never ends')
+
+    def test_one_that_does_not_answer_has_begun_nothing(self):
+        self.iucv.call('attach', 'a')
+        self.refused('exec sleep 60', 'iucvclnt did not end in 3 seconds')
+
     def test_nobody_is_told_of_other_answers(self):
         self.iucv.call('attach', 'a')
-        self.before('echo "zvmv1 %s ok a=1 ."; exit 0' % base.new())
+        self.before('case $2 in *begin*) echo "zvmv1 %s ok a=1 ."; exit 0 ;; '
+                    'esac' % base.new())
         self.assertRaises(exceptions.OutcomeUnknown, self.iucv.call,
                           'attach', 'a')
 
