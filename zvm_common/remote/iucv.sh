@@ -14,7 +14,7 @@ IUCVCLNT=$ROOT/opt/zhcp/bin/IUCV/iucvclnt
 LONGEST=880
 MOST=32768
 CONNECTED=30
-GREETED=15
+GREETED=10
 # where the guest keeps what is ours, as its own shell reads it
 # shellcheck disable=SC2016
 THERE='"${ZVM_ROOT:-}"/var/lib/zvm-volume'
@@ -173,7 +173,10 @@ trouble() { # trouble [begun]
     [ -z "${1:-}" ] || [ "$g_rc" = lock ] || g_begun=${g_begun:-perhaps}
     case $g_rc in
         lock) g_why="other requests keep its connection" ;;
-        124 | 137 | 143) g_why="iucvclnt did not end in $g_seconds seconds" ;;
+        124 | 137 | 143)
+            g_why="it does not answer: iucvclnt did not end by itself"
+            [ -n "$g_begun" ] || not_reached "$g_why"
+            ;;
         0) g_why="it answered: $g_out" ;;
         *) g_why="iucvclnt ended with status $g_rc: $g_out" ;;
     esac

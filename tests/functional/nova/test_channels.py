@@ -102,6 +102,17 @@ class IucvTest(DriverCase):
             list(pool.map(lambda info: self.detach(self.one, info), infos))
         self.assertEqual([], self.dedicated('ZVM00001'))
 
+    def test_a_paused_guest_is_unreachable_and_gets_nothing_later(self):
+        volume = self.lpar.claim()
+        self.driver.pause(self.one)
+        error = self.assertRaises(exception.NovaException, self.attach,
+                                  self.one, volume)
+        self.assertIn('it does not answer', str(error))
+        self.assertEqual('ours', self.lpar.look(volume).state)
+        self.driver.unpause(self.one)
+        self.assertEqual([], self.dedicated('ZVM00001'))
+        self.detach(self.one, self.attach(self.one, volume))
+
     def test_the_zhcps_user_id_is_taken_out_of_the_guest(self):
         volume = self.lpar.claim()
         self.guest_file('etc/iucv_authorized_userid').write_text('OPNCLOUD')
