@@ -87,6 +87,11 @@ def _network(host, value):
     host.zhcp.linux.trouble.set_network(value.split()[0], _bytes(value) or 0)
 
 
+def _deploys(host, value):
+    host.deploys_ssh = value in ('ssh', 'both')
+    host.deploys_iucv = value in ('iucv', 'both')
+
+
 def _pause(host, value):
     host.pause = float(value)
 
@@ -99,6 +104,8 @@ def _guest(host, value):
     trouble = host.lpar.guests[userid].linux.trouble
     if kind == 'disks':
         trouble.no_disks = words == ['none']
+    elif kind == 'ssh':
+        trouble.ssh = words == ['trusted']
     else:
         trouble.set_tool(*words)
 
@@ -135,14 +142,17 @@ EVENTS = {
     'space': (re.compile('full|free'), 'full or free', _space),
     'network': (re.compile('up|down|cuts after [0-9]{1,15}'),
                 'up, down or cuts after BYTES', _network),
+    'deploys': (re.compile('ssh|iucv|both|none'), 'ssh, iucv, both or none',
+                _deploys),
     'pause': (re.compile(r'[0-9]{1,4}(?:\.[0-9]{1,6})?'), 'SECONDS',
               _pause),
     'guest': (
         re.compile(r'[A-Z0-9@#$_+:-]{1,8} (?:disks (?:none|seen)'
+                   r'|ssh (?:refused|trusted)'
                    r'|logoff (?:hangs|ends)'
                    r'|tool [\w.-]+ (?:fails|hangs|works))'),
-        'USERID tool TOOL fails|hangs|works, USERID disks none|seen, or '
-        'USERID logoff hangs|ends',
+        'USERID tool TOOL fails|hangs|works, USERID disks none|seen, '
+        'USERID ssh refused|trusted, or USERID logoff hangs|ends',
         _guest),
     'reservation': (
         re.compile(r'[0-9a-f]{16} [0-9a-f]{16} (?:none'

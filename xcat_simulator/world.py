@@ -22,6 +22,9 @@ class Host:
         self.zhcp_hostname = spec.zhcp.hostname
         self.zhcp_up = True       # False: no ssh hop to it succeeds
         self.pause = 0.0          # seconds between two ssh hops
+        # Do guests that the Cloud Connector deploys trust the MN's ssh key,
+        # do they run iucvserd for the zHCP?
+        self.deploys_ssh, self.deploys_iucv = True, False
         self.connector_port = spec.connector_port
         # User IDs that the Cloud Connector made and answers for.
         self.managed = {guest.userid for guest in spec.guests
@@ -118,7 +121,7 @@ class World:
         if guest is host.zhcp and not host.reachable:
             return None
         known = self.local.resolves(name) and guest.linux.options.ssh
-        return guest.linux if known else None
+        return guest.linux if known and guest.linux.trouble.ssh else None
 
     def stop(self):
         """End whatever runs in the Linux systems."""

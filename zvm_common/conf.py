@@ -19,6 +19,8 @@ from zvm_common import model
 COPY_VERIFY = ('all', 'sampled')
 #: What becomes of an attach to a guest that runs and does not answer.
 UNREACHABLE = ('refuse', 'pending')
+#: How guests are reached.
+CHANNELS = ('auto', 'ssh', 'iucv')
 
 common_opts = [
     cfg.StrOpt(
@@ -237,6 +239,17 @@ a start, a reboot, an unpause, or at the next sweep (zvm_sweep_interval). A
 guest that is off is not meant: volumes are attached to it always, and it finds
 them when it is started.
 """),
+    cfg.StrOpt(
+        'zvm_guest_channel', default='auto', choices=CHANNELS,
+        help="""
+How the Linux of a guest is told to configure a path.
+
+With ssh the management node logs in to it, for which the guest must hold the
+public key of root there. With iucv the zHCP calls the agent iucvserd in the
+guest, which must name the zHCP's user ID in /etc/iucv_authorized_userid; no
+network is needed. With auto it is ssh, and IUCV where that does not work;
+which one worked is remembered for each guest.
+"""),
 ]
 
 _OPTS = {opt.dest: opt for opt in common_opts + cinder_opts + nova_opts}
@@ -277,6 +290,7 @@ class Settings:
     attach_unreachable: str = 'refuse'
     fcp_groups: model.DeviceGroups = model.DeviceGroups()
     fcp_cooling: int = 0
+    guest_channel: str = 'auto'
 
     def of_cloud(self, name):
         """A service's name, unique among all clouds: ``name@cloud``."""
@@ -322,7 +336,8 @@ def settings(section):
                       or (0, 0)),
         zhcp_address=read.optional('zvm_zhcp_address', model.IpAddress),
         attach_unreachable=read.plain('zvm_attach_unreachable'),
-        fcp_cooling=read.plain('zvm_fcp_cooling'))
+        fcp_cooling=read.plain('zvm_fcp_cooling'),
+        guest_channel=read.plain('zvm_guest_channel'))
     _no_overlap(result)
     return result
 

@@ -381,6 +381,9 @@ _BY_CODE = {
     'scope': NotOurs,
     'lease': LeaseRuns,
     'off': GuestUnreachable,
+    'channel': functools.partial(GuestUnreachable, advice=(
+        'See "How guests come to trust" in the manual; zvm_guest_channel '
+        'says which ways are tried.')),
     'unfit': NotManageable,
 }
 

@@ -55,11 +55,12 @@ class GuestFacts:
 class GuestDisk:
     """The guest program in one guest.
 
-    :param node: zvm_common.xcat.guest.Node of the guest
+    :param node: zvm_common.xcat.guest.Node of the guest, for ssh alone
+    :param channel: instead of it, see zvm_common.channel
     """
 
-    def __init__(self, node):
-        self._remote = call.Remote(node, program.guest())
+    def __init__(self, node=None, channel=None):
+        self._remote = channel or call.Remote(node, program.guest())
 
     def attach(self, volume_id, generation, paths, wwid, size):
         """Configure all paths to a LUN, now and for the guest's next start.

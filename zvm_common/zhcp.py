@@ -23,6 +23,7 @@ class Hello:
     each of its starts, ``free_bytes`` are left below /var/lib/zvm-volume,
     ``lun_scan`` is on, off, or none without the zfcp module. ``takers``: who
     there would take hold of a disk that appears, of lvm, md and multipath.
+    ``iucv``: whether it can call guests over IUCV.
     """
 
     userid: str
@@ -33,6 +34,7 @@ class Hello:
     lun_scan: str
     ledger: str
     takers: tuple
+    iucv: bool = False
 
 
 def _names(text):
@@ -85,7 +87,8 @@ class Zhcp:
             found = Hello(fields['userid'], fields['user'], fields['boot'],
                           int(fields['now']), int(fields['free']) * 1024,
                           fields['scan'], fields['ledger'],
-                          _names(fields['takers']))
+                          _names(fields['takers']),
+                          fields.get('iucv') == 'yes')
         except (KeyError, ValueError) as e:
             raise exceptions.BadAnswer(
                 'The zHCP %s introduces itself with %s'

@@ -15,6 +15,7 @@ import uuid
 
 from tests import worlds
 from xcat_simulator import fixture
+from zvm_common import channel
 from zvm_common import fcp
 from zvm_common import guestdisk
 from zvm_common import model
@@ -47,6 +48,8 @@ class Bench:
         self._devices = fcp.Devices(
             program, model.DeviceRanges.parse('3B00-3B0D;3C00-3C0D'))
         self._guest = guestdisk.GuestDisk(guest.Node(connection, 'guest1'))
+        self._over_iucv = guestdisk.GuestDisk(
+            channel=channel.Iucv(program, 'LNX00001'))
         self.figures = {}
 
     def measure(self, name, function, *args):
@@ -75,6 +78,10 @@ class Bench:
         self.measure('attach: guest, 4 paths', self._guest.attach, volume,
                      used.generation, paths, used.wwid, used.size)
         self.measure('detach: guest', self._guest.detach, volume,
+                     used.generation, paths, used.wwid)
+        self.measure('attach: guest, by IUCV', self._over_iucv.attach, volume,
+                     used.generation, paths, used.wwid, used.size)
+        self.measure('detach: guest, by IUCV', self._over_iucv.detach, volume,
                      used.generation, paths, used.wwid)
         ours, _ = self.measure('detach: zHCP', self._devices.detach, volume,
                                used.generation, instance)
@@ -158,9 +165,11 @@ class Bench:
 
 
 def _world():
-    """Two pools of one zHCP."""
+    """Two pools of one zHCP, and a guest that runs the agent for IUCV."""
     world = worlds.small()
-    world['lpars']['host1']['guests']['guest2']['power'] = 'off'
+    guests = world['lpars']['host1']['guests']
+    guests['guest1']['linux'] = {'distro': 'rhel9', 'iucv': True}
+    guests['guest2']['power'] = 'off'
     pools = world['lpars']['host1']['pools']
     pools['zpool2'] = [dict(pools['zpool1'][0], count=2,
                             lun='4091400000000000')]

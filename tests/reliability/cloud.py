@@ -92,6 +92,8 @@ class Cloud(contextlib.ExitStack):
         self.images = {}
         # What is on LUNs that are the operator's, or about to be: LUN -> text.
         self.left = {}
+        # Servers whose guests do not trust the ssh key.
+        self.over_iucv = set()
         self._writes = 0
 
     def __enter__(self):

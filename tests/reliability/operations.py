@@ -114,7 +114,7 @@ def recover(cloud):
         whole = all(mapping['complete'] and states.get(mapping['volume'])
                     == 'in-use' for mapping in attached)
         rests = each['state'] in ('active', 'stopped') and not each['task']
-        if not rests or not whole:
+        if not rests or not whole or each['uuid'] in cloud.over_iucv:
             cloud.destroy(each['uuid'])
     known = cloud.records()
     mapped = {each['attachment'] for each in known['mappings']}
@@ -267,6 +267,21 @@ def _detach_other(cloud):
     return args
 
 
+def _over_iucv(prepare):
+    """With a server that the management node cannot log in to."""
+    def prepared(cloud):
+        for each in cloud.records()['servers']:
+            cloud.destroy(each['uuid'])
+        cloud.simulator.event(truth.LPAR, deploys='iucv')
+        try:
+            args = prepare(cloud)
+        finally:
+            cloud.simulator.event(truth.LPAR, deploys='ssh')
+        cloud.over_iucv.add(args['server'])
+        return args
+    return prepared
+
+
 def _detach(count):
     def prepare(cloud):
         made, attached = server(cloud, count)
@@ -367,6 +382,8 @@ register('detach_next', 'nova', 'detach', _detach(2))
 register('detach_last', 'nova', 'detach', _detach(1))
 register('attach_other', 'nova', 'attach', _attach_other)
 register('detach_other', 'nova', 'detach', _detach_other)
+register('attach_iucv', 'nova', 'attach', _over_iucv(_attach(1)))
+register('detach_iucv', 'nova', 'detach', _over_iucv(_detach(2)))
 register('attach_off', 'nova', 'attach', _stopped(0)(_attach))
 register('detach_off', 'nova', 'detach', _stopped(1)(_detach))
 register('detach_shared_off', 'nova', 'detach', _stopped(2)(_detach))

@@ -96,6 +96,7 @@ class Machine(stateful.RuleBasedStateMachine):
     def __init__(self):
         super().__init__()
         self.cloud = self.stage.take()
+        self.cloud.simulator.event(truth.LPAR, deploys='ssh')
         self.late_build = False
 
     # what there is
@@ -338,6 +339,11 @@ class Machine(stateful.RuleBasedStateMachine):
         chosen = self.volumes('available')[:count]
         server = self.cloud.ask('nova', 'new_server', volumes=chosen)
         self.do('build', death, {'server': server['uuid']})
+
+    @stateful.rule(way=st.sampled_from(('ssh', 'iucv', 'both')))
+    def deploy(self, way):
+        """Servers that are booted from now on let us in so."""
+        self.cloud.simulator.event(truth.LPAR, deploys=way)
 
     @stateful.precondition(lambda self: self.servers() and self.volumes(
         'available'))

@@ -96,7 +96,9 @@ class Guests:
         image = envelope.part(body, 'image', str)
         distro = self._images.distro_of(image)
         with self._lpar.lock:
-            guest.install(machine.LinuxOptions(distro=distro))
+            guest.install(machine.LinuxOptions(
+                distro=distro, ssh=self._host.deploys_ssh,
+                iucv=self._host.deploys_iucv))
 
     def _capture(self, guest, body):
         version = guest.linux.options.distro if guest.linux else ''

@@ -30,7 +30,7 @@ class Trouble:
     tools: {name: FAILS or HANGS}; discard: the byte of a disk where
     blkdiscard fails, None when it works; no_disks: no LUN answers behind the
     FCP devices, masked or not; full: no file can grow; network: UP, DOWN or
-    CUTS.
+    CUTS; ssh: False when it trusts the MN's key no more.
     """
 
     def __init__(self, node):
@@ -40,6 +40,7 @@ class Trouble:
         self.no_disks = False
         self.full = False
         self.network = UP
+        self.ssh = True
 
     def set_tool(self, name, state):
         if state == WORKS:

@@ -44,6 +44,8 @@ class LunState:
     LUN, ``unknown`` while it is set aside as Cinder does not know it.
     ``ipl`` is the path by which the guest loads its Linux from this LUN, as
     (FCP device, target port); None where it is no root disk.
+    ``channel`` is iucv when that was the last way to its guest that worked
+    (see :mod:`zvm_common.channel`).
     ``guest_off`` is true in the answer to an attach to a guest that is off.
     ``role`` is ``current``, ``snapshot``, ``other`` for a volume of another
     back-end, which is in no pool (``pool`` is '') and whose ``wwpns``, ``lun``
@@ -96,6 +98,7 @@ class LunState:
     guest_off: bool = False
     ways: tuple = ()
     ipl: tuple | None = None
+    channel: str = ''
 
     @property
     def paths(self):
@@ -216,6 +219,7 @@ def _lun_state(fields):
         phase=get('phase') or '',
         why=(get('why') or '').replace('~', ' ').strip() or None,
         guest_off=get('off') == 'yes',
+        channel=get('way') or '',
         sop=_maybe(model.OperationId, get('sop')),
         said=get('said') or None,
         status=get('status') or '',

@@ -103,10 +103,11 @@ _SENTENCES = {
     'lease': 'Too early to undo it',
     'inuse': 'The disk is in use in the guest by %(user)s',
     'off': 'Guest %(guest)s is not logged on',
+    'channel': 'The zHCP does not reach guest %(guest)s by IUCV',
     'unfit': 'LUN %(lun)s of pool %(pool)s cannot be managed',
 }
 # these sentences say all by themselves
-_COMPLETE = ('nolun', 'unknown', 'tool', 'format', 'unfit')
+_COMPLETE = ('nolun', 'unknown', 'tool', 'format', 'unfit', 'channel')
 _TELLING = ('volume', 'state', 'gen', 'guest', 'node', 'instance', 'host',
             'device', 'ranges', 'paths', 'listed', 'free', 'chpids', 'stale',
             'undone', 'why')

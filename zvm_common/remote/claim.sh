@@ -176,6 +176,7 @@ look_row() { # look_row [KEY=VALUE]: the answer that says what is so now
             ;;
     esac
     look_more="${look_more:+$look_more }job=$job readers=$(readers "$r_volume")"
+    look_more="$look_more $(way)"
     [ "$job" != runs ] || look_more="$look_more $(told_progress)"
     if [ -n "${1:-}" ]; then
         answer "ok $1 pool=$r_pool $look_more"

@@ -285,7 +285,9 @@ main() {
         set -- "$@" "$a"
     done
     case $VERB in
-        hello | attach | detach | forget | prune) "verb_$VERB" "$@" ;;
+        hello | attach | detach | forget | prune | begin | run | end)
+            "verb_$VERB" "$@"
+            ;;
         *) refuse usage "text=$(text "no verb $VERB")" ;;
     esac
 }

@@ -231,7 +231,7 @@ verb_waiting() {
     for f in $(grep -l -F -x "instance=$1" "$LUNS"/*-* 2>/dev/null); do
         load_lun "$f" && [ "$r_state" = used ] || continue
         case $r_phase in pending | connect | leaving) ;; *) continue ;; esac
-        printf 'zvmv1 %s row %s .\n' "$OP" "$(row)"
+        printf 'zvmv1 %s row %s %s .\n' "$OP" "$(row)" "$(way)"
         count=$((count + 1))
     done
     stale='' past=

@@ -39,15 +39,19 @@ fi
 echo "zvmv1 $1 absent ."
 """
 
-# Arguments: TEXT SHA OPERATION VERB ARGUMENT...
+# Arguments: TEXT SHA
 # The program is there whole and with the right checksum, or not at all.
-_SEND = _WHO + """\
+_PUT = _WHO + """\
 printf %s "$1" | base64 -d | gzip -d | $s sh -c 'umask 077
 mkdir -p "$1" && t=$1/.new.$$ && cat >"$t" &&
     echo "$2  $t" | sha256sum -c - >/dev/null 2>&1 &&
     { sync "$t" 2>/dev/null || sync; } && mv -f "$t" "$1/$2" && exit 0
 rm -f "$t"
 exit 1' sh "$d" "$2" || exit 1
+"""
+
+# Arguments: TEXT SHA OPERATION VERB ARGUMENT...
+_SEND = _PUT + """\
 p=$d/$2
 shift 2
 exec $s sh "$p" "$@" </dev/null
@@ -72,9 +76,16 @@ class Program:
 
     def send_command(self, operation, verb, args):
         """Shell command that installs the program and runs a verb."""
+        return self._sending(_SEND, operation, verb, *args)
+
+    def put_command(self):
+        """Shell command that installs the program and runs nothing of it."""
+        return self._sending(_PUT)
+
+    def _sending(self, script, *words):
         packed = gzip.compress(self.text.encode(), mtime=0)
-        command = _command(_SEND, [base64.b64encode(packed).decode(),
-                                   self.sha, operation, verb, *args])
+        command = _command(script, [base64.b64encode(packed).decode(),
+                                    self.sha, *words])
         if len(command) > _LONGEST:
             raise exceptions.ZvmError(
                 'The %s program does not fit into one request' % self.name)
@@ -104,7 +115,7 @@ def zhcp():
     return _read('zHCP', 'common', 'ledger', 'pool', 'restore', 'claim',
                  'takers', 'job', 'wipe', 'copy', 'switch', 'frames', 'stream',
                  'fcp', 'fcp_choice', 'fcp_aside', 'attach', 'pending', 'ipl',
-                 'other', 'lend', 'sweep', 'manage', 'zhcp')
+                 'other', 'lend', 'sweep', 'manage', 'iucv', 'zhcp')
 
 
 @functools.cache
@@ -112,4 +123,4 @@ def guest():
     """The guest program: paths on and off, kept as the guest keeps them."""
     return _read('guest', 'common', 'persist', 'persist_chzdev',
                  'persist_zfcpconf', 'persist_udevrules', 'link', 'guest_use',
-                 'guest_detach', 'forget', 'prune', 'guest')
+                 'guest_detach', 'forget', 'prune', 'detached', 'guest')

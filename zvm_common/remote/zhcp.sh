@@ -15,8 +15,10 @@ verb_hello() {
     free=$(df -P -k "$BASE" | awk 'NR == 2 { print $4 }')
     answer "ok user=$(id -un 2>/dev/null || id -u) missing=$missing \
 boot=$boot now=$(date +%s) free=$free scan=$(scan_state) \
-userid=$(zhcp_userid) ledger=$ledger_id takers=$(takers)"
+userid=$(zhcp_userid) ledger=$ledger_id takers=$(takers) iucv=$(iucv_state)"
 }
+
+iucv_state() { if [ -x "$IUCVCLNT" ]; then echo yes; else echo no; fi; }
 
 scan_state() {
     scan_file=$ROOT/sys/module/zfcp/parameters/allow_lun_scan
@@ -44,13 +46,15 @@ main() {
         hello | claim | copy | switch | entrust | cancel | look | view \
             | release | wait | hold | drop | devices | attach | detach | sweep \
             | confirm | abandon | aside | readmit | rebuild | adopt | used \
-            | reap | probe | fill | send | measure | manage | unmanage | lend \
-            | giveback | ipl | pend | waiting | stale | unstale | succeed \
-            | admit | fcpstate | other | attachother) ;;
+            | reap | guestrun | probe | fill | send | measure | manage \
+            | unmanage | lend | giveback | ipl | pend | waiting | stale \
+            | unstale | succeed | admit | fcpstate | other | attachother) ;;
         *) refuse usage "text=$(text "no verb $VERB")" ;;
     esac
     # without flock nothing is safe, and nothing is tried
     command -v flock >/dev/null 2>&1 || refuse tool missing=flock
+    # it changes nothing in the ledger, and may take minutes
+    [ "$VERB" != guestrun ] || { verb_guestrun "$@"; return; }
     open_ledger
     "verb_$VERB" "$@"
 }

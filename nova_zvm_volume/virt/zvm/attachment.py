@@ -148,7 +148,7 @@ class Attachment:
 
     def _configure(self, lun, paths):
         """Paths and disk in the guest."""
-        guest = self._platform.guest(self._node)
+        guest = self._platform.guest(self._node, lun.channel)
         wwid = lun.wwid or self._wanted.wwid
         what = (self._wanted.volume_id, lun.generation, paths, wwid,
                 self._wanted.size)

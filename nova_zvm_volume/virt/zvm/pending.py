@@ -44,8 +44,8 @@ def take_back(platform, lun, instance, ask=None):
     platform.define_node(node, model.Userid(instance.name))
     try:
         (ask or _once)(
-            platform.guest(node).detach, lun.volume_id, lun.generation + 1,
-            lun.paths, lun.wwid)
+            platform.guest(node, lun.channel).detach, lun.volume_id,
+            lun.generation + 1, lun.paths, lun.wwid)
         swap = platform.devices.detach
     except NO_GUEST as err:
         LOG.info('Volume %s: %s', lun.volume_id, err, instance=instance)

@@ -5,6 +5,7 @@ import re
 
 from oslo_log import log as logging
 
+from zvm_common import channel
 from zvm_common import exceptions
 from zvm_common import fcp
 from zvm_common import fcpgroups
@@ -39,6 +40,8 @@ class Platform:
         self._settings = settings
         self._session = session.Session.from_settings(settings)
         self._hypervisor = None
+        self._channels = channel.Channels(
+            self._session, lambda: self._zhcp, settings.guest_channel)
 
     @property
     def hypervisor(self):
@@ -78,7 +81,13 @@ class Platform:
         :param system: z/VM system that the Cloud Connector makes guests on
         :raises ConfigurationError: and its kin, to be mended by an operator
         """
-        self._zhcp.hello()
+        hello = self._zhcp.hello()
+        if self._settings.guest_channel == 'iucv' and not hello.iucv:
+            raise exceptions.ToolMissing(
+                'The zHCP %s has no iucvclnt in /opt/zhcp/bin/IUCV'
+                % self._zhcp.name,
+                advice='Install it there, or set zvm_guest_channel to ssh '
+                       'and give guests the ssh key of the management node.')
         found = self._system()
         if found.upper() != system.upper():
             raise exceptions.ZhcpMismatch(
@@ -141,6 +150,9 @@ class Platform:
         """Remove the definition, if it is ours; the guest is not touched."""
         guest.remove_node(self._session, name)
 
-    def guest(self, node):
-        """The disks of a guest: :class:`zvm_common.guestdisk.GuestDisk`."""
-        return guestdisk.GuestDisk(guest.Node(self._session, node))
+    def guest(self, node, hint=''):
+        """The disks of a guest: :class:`zvm_common.guestdisk.GuestDisk`.
+
+        :param hint: the ``channel`` of a LunState of the guest
+        """
+        return guestdisk.GuestDisk(channel=self._channels.to(node, hint))

@@ -38,6 +38,15 @@ class EventTest(EventCase):
         self.assertEqual(200, self.post({'zhcp': 'up'}))
         self.assertEqual(['guest1: on\n'], self.power('guest1'))
 
+    def test_a_guest_trusts_the_key_no_more_and_again(self):
+        self.assertEqual(200, self.post({'guest': 'LNX00001 ssh refused'}))
+        self.assertIn('Permission denied', str(self.dsh('guest1', 'true')))
+        self.assertEqual(['0'], self.dsh('guest2', 'true')[-1]['errorcode'])
+        self.assertEqual(200, self.post({'guest': 'LNX00001 ssh trusted'}))
+        self.assertEqual(['0'], self.dsh('guest1', 'true')[-1]['errorcode'])
+        self.assertEqual(400, self.post({'guest': 'LNX00001 ssh maybe'}))
+        self.assertEqual(400, self.post({'deploys': 'rsh'}))
+
     def test_dd_on_the_zhcp_fails_and_works(self):
         command = 'dd if=/dev/zero of="$ZVM_ROOT/tmp/x" bs=1 count=1'
         self.assertEqual(200, self.post({'dd': 'fails'}))

@@ -152,7 +152,7 @@ class FakeLpar:
         return self.act('remove_node',
                         lambda: self.nodes.pop(str(name), None), name)
 
-    def guest(self, node):
+    def guest(self, node, hint=''):
         return FakeGuestDisk(self, str(node))
 
     def check(self, system):

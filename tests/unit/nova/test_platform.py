@@ -49,6 +49,23 @@ class TestPlatform(testtools.TestCase):
             self.assertIs(self.found, self.platform.hypervisor)
         self.assertEqual(2, self.find.call_count)
 
+    def test_iucv_alone_needs_a_zhcp_that_can_call(self):
+        self.says('ZHCP1    AT HOST1')
+        for name, iucv, right in (('iucv', False, False), ('iucv', True, True),
+                                  ('auto', False, True), ('ssh', False, True)):
+            made = platform.Platform(dataclasses.replace(
+                SETTINGS, guest_channel=name), 'compute1')
+            with mock.patch.object(
+                    platform.zhcp.Zhcp, 'hello',
+                    return_value=types.SimpleNamespace(iucv=iucv)):
+                if right:
+                    made.check('host1')
+                else:
+                    error = self.assertRaises(exceptions.ToolMissing,
+                                              made.check, 'host1')
+                    self.assertIn('iucvclnt', str(error))
+                    self.assertIn('zvm_guest_channel', str(error))
+
     def test_the_system_of_the_zhcp_must_be_the_connectors(self):
         with (mock.patch.object(platform.zhcp.Zhcp, 'hello'),
               mock.patch.object(platform.fcp.Devices, 'groups',

@@ -244,7 +244,7 @@ class LocalZhcp(fixtures.Fixture):
             if line.startswith('DEDICATE'):
                 self.write('cp/' + line.split()[1], userid + '\n')
 
-    def run(self, command, read_timeout=None):
+    def run(self, command, read_timeout=None, idempotent=False):
         """As zvm_common.xcat.guest.Node.run."""
         done = subprocess.run(
             [os.path.join(self.root, 'bin', 'sh'), '-c', command],

@@ -14,6 +14,7 @@ away in the middle, it gets 0 and the part of the answer that was sent.
 import errno
 import os
 import re
+import time
 
 from xcat_simulator.machine import iucv
 
@@ -78,6 +79,8 @@ def _agent(node, userid):
         raise iucv.Refused(errno.ENETUNREACH)
     if not _may_connect(node.vm, guest):
         raise iucv.Refused(errno.EACCES)
+    while guest.paused and guest.power == 'on':
+        time.sleep(0.05)    # nobody takes the connection
     if guest.linux is None:
         raise iucv.Refused(errno.ECONNREFUSED)
     return guest.linux.iucv
