@@ -51,6 +51,10 @@ main() {
     esac
     # without flock nothing is safe, and nothing is tried
     command -v flock >/dev/null 2>&1 || refuse tool missing=flock
+    case $VERB in
+        hold) directory_ahead "$7" ;;
+        fcpstate) directory_ahead "$3" ;;
+    esac
     open_ledger
     "verb_$VERB" "$@"
 }
