@@ -137,6 +137,8 @@ def recover(cloud):
         else:
             cloud.delete(volume)
     cloud.take_back()
+    cloud.simulator.event(smapi_fails='')
+    cloud.truth.readmit()
     cloud.truth.rest()
 
 
@@ -282,6 +284,14 @@ def _over_iucv(prepare):
     return prepared
 
 
+def _refused(cloud):
+    """z/VM refuses its first device, and another one takes its place."""
+    args = _attach(0)(cloud)
+    cloud.simulator.event(
+        smapi_fails='Image_Device_Dedicate*1 204 8 by intention')
+    return args
+
+
 def _detach(count):
     def prepare(cloud):
         made, attached = server(cloud, count)
@@ -377,6 +387,7 @@ register('manage', 'cinder', 'manage', _manage)
 register('unmanage', 'cinder', 'unmanage', _unmanage)
 register('migrate', 'cinder', 'migrate', _migrate)
 register('attach_first', 'nova', 'attach', _attach(0))
+register('attach_refused', 'nova', 'attach', _refused)
 register('attach_next', 'nova', 'attach', _attach(1))
 register('detach_next', 'nova', 'detach', _detach(2))
 register('detach_last', 'nova', 'detach', _detach(1))

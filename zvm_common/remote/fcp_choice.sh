@@ -18,7 +18,8 @@ pick_devices() {
     all=$(wwpn_query "$4")
     [ -n "$all" ] || refuse smapi "function=System_WWPN_Query device= rc= \
 rs= text=$(text "no FCP devices are listed for $4")"
-    read_directory $DIRECTORY_AGE "$4"
+    # another request may be reading it now
+    read_directory $((2 * DIRECTORY_AGE)) "$4"
     choose_among "$@" && return
     # what was free a while ago is looked at anew before it is called short
     [ -z "$directory_is_new" ] && read_directory 0 "$4" && choose_among "$@"
@@ -91,29 +92,40 @@ read_directory() {
         2>/dev/null | grep . || echo 0)))
     [ $dedicated_age -ge "$1" ] || [ $dedicated_age -lt 0 ] || return 0
     directory_is_new=yes
-    directory=$(smapi_call Query_All_DM -T "$2" -k FORMAT=NO)
-    case $directory in
-        *"Directory Entry ID:"*) ;;
-        *)
+    directory=$(timeout 30 smcli Query_All_DM -T "$2" -k FORMAT=NO 2>&1)
+    {
+        echo "# $(date +%s)"
+        case $directory in
+            *"Directory Entry ID:"*)
+                printf '%s\n' "$directory" | awk '
+                    /^Directory Entry ID:/ { user = toupper($4) }
+                    toupper($1) == "DEDICATE" && $3 ~ /^[0-9A-Fa-f]+$/ {
+                        d = "000" toupper($3)
+                        print substr(d, length(d) - 3), user
+                    }'
+                ;;
             # what was known is better than nothing
-            grep -q '^[0-9A-F]' "$BASE/dedicated" 2>/dev/null ||
-                printf '# %s\nunknown\n' "$(date +%s)" >"$BASE/dedicated"
-            return 1
-            ;;
-    esac
-    { echo "# $(date +%s)" && printf '%s\n' "$directory" | awk '
-        /^Directory Entry ID:/ { user = toupper($4) }
-        toupper($1) == "DEDICATE" && $3 ~ /^[0-9A-Fa-f]+$/ {
-            d = "000" toupper($3)
-            print substr(d, length(d) - 3), user
-        }'; } >"$BASE/.dedicated" && mv -f "$BASE/.dedicated" "$BASE/dedicated"
+            *) grep '^[0-9A-F]' "$BASE/dedicated" 2>/dev/null || echo unknown ;;
+        esac
+    } >"$BASE/.dedicated.$$"
+    mv -f "$BASE/.dedicated.$$" "$BASE/dedicated"
+}
+
+# Before the ledger's lock is taken, as a long directory takes long.  One
+# request at a time reads it, and the others go on with what is known
+directory_ahead() { # directory_ahead ZHCP-USERID
+    need is_word "$1"
+    mkdir -p "$BASE" && exec 8>>"$BASE/dedicated.lock" || return 0
+    if [ -e "$BASE/dedicated" ]; then flock -n 8; else flock -w 60 8; fi &&
+        read_directory $DIRECTORY_AGE "$1"
+    exec 8>&-
 }
 
 # undedicated USERID DEVICE: as we have seen to it
 undedicated() {
     grep -q -x "$2 $1" "$BASE/dedicated" 2>/dev/null || return 0
-    grep -v -x "$2 $1" "$BASE/dedicated" >"$BASE/.dedicated"
-    mv -f "$BASE/.dedicated" "$BASE/dedicated"
+    grep -v -x "$2 $1" "$BASE/dedicated" >"$BASE/.dedicated.$$"
+    mv -f "$BASE/.dedicated.$$" "$BASE/dedicated"
 }
 
 # Answers "picked D..." or GROUP/STATE=N/...;... with what all devices are.

@@ -55,6 +55,10 @@ main() {
     command -v flock >/dev/null 2>&1 || refuse tool missing=flock
     # it changes nothing in the ledger, and may take minutes
     [ "$VERB" != guestrun ] || { verb_guestrun "$@"; return; }
+    case $VERB in
+        hold) directory_ahead "$7" ;;
+        fcpstate) directory_ahead "$3" ;;
+    esac
     open_ledger
     "verb_$VERB" "$@"
 }

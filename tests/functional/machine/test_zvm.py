@@ -30,6 +30,15 @@ class Zhcp(base.NodeTest):
         self.assertEqual(1, done.returncode)
         self.assertIn('  Return Code: 204\n  Reason Code: 8\n', done.stdout)
 
+    def test_the_whole_directory_in_one_call(self):
+        self.other.run('true')
+        out = self.sh(self.node, 'smcli Query_All_DM -T ZHCP1 -k FORMAT=NO')
+        entries = out.split('Directory Entry ID: ')[1:]
+        self.assertEqual(['LNX00001', 'ZHCP1'],
+                         [entry.split()[0] for entry in entries])
+        self.assertIn('DEDICATE 3B03 3B03', entries[1])
+        self.assertNotIn('DEDICATE', entries[0])
+
     def test_who_is_logged_on(self):
         self.lpar.guests['LNX00001'].power_off()
         done = self.node.run('vmcp q user LNX00001')
