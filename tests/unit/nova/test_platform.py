@@ -55,9 +55,11 @@ class TestPlatform(testtools.TestCase):
                                   ('auto', False, True), ('ssh', False, True)):
             made = platform.Platform(dataclasses.replace(
                 SETTINGS, guest_channel=name), 'compute1')
-            with mock.patch.object(
+            with (mock.patch.object(
                     platform.zhcp.Zhcp, 'hello',
-                    return_value=types.SimpleNamespace(iucv=iucv)):
+                    return_value=types.SimpleNamespace(iucv=iucv)),
+                  mock.patch.object(platform.fcp.Devices, 'groups',
+                                    return_value=((), {}, True))):
                 if right:
                     made.check('host1')
                 else:
