@@ -204,7 +204,7 @@ on" ;;
 # --- files
 
 # A file that is there is put aside as NAME.iucvold
-send() { # send FILE NAME: below $BASE in the guest
+bring() { # bring FILE NAME: below $BASE in the guest
     g_sent=$((g_sent + 1))
     iucv "umask 077; mkdir -p $THERE/${2%/*} && chmod 700 $THERE" &&
         iucv iucv_file_transport "$1" "$BASE/$2"
@@ -212,10 +212,10 @@ send() { # send FILE NAME: below $BASE in the guest
 
 send_words() {
     printf '%s .\n' "$g_words" >"$IUCV/.args.$$" &&
-        send "$IUCV/.args.$$" "requests/$OP.args"
-    send_rc=$?
+        bring "$IUCV/.args.$$" "requests/$OP.args"
+    bring_rc=$?
     rm -f "$IUCV/.args.$$"
-    return $send_rc
+    return $bring_rc
 }
 
 # It is there whole and with the right checksum, or not at all
@@ -224,7 +224,7 @@ send_program() {
         answer "ok state=absent"
         exit 0
     }
-    send "$BASE/bin/$g_sha" "bin/.$OP" && iucv "cd $THERE/bin && echo \
+    bring "$BASE/bin/$g_sha" "bin/.$OP" && iucv "cd $THERE/bin && echo \
 '$g_sha  .$OP' | sha256sum -c - >/dev/null 2>&1 && { sync .$OP 2>/dev/null || \
 sync; } && mv -f .$OP $g_sha && echo 'zvmv1 $OP ok .'; rm -f .$OP \
 .$OP.iucvold" && our_lines >/dev/null

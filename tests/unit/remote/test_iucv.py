@@ -172,6 +172,18 @@ class Test(base.Base):
         self.assertIn('it has not ended', str(error))
         os.unlink(self.path(KEPT + 'slow'))
 
+    def test_what_has_begun_is_never_said_not_to_have(self):
+        self.iucv.call('attach', 'a')
+        self.node.write(KEPT + 'slow', '')
+        guest = channel.Iucv(self.node.zhcp, 'VM00001', turn=4)
+        self.before('n=$(grep -c begin "$ZVM_ROOT/calls"); '
+                    '[ "$n" -lt 5 ] || { %s; }' % (SOCKET % 111))
+        error = self.assertRaises(exceptions.OutcomeUnknown, guest.call,
+                                  'attach', 'a')
+        os.unlink(self.path(KEPT + 'slow'))
+        self.assertIn('no iucvserd answers there', str(error))
+        self.assertIsInstance(error.__cause__, exceptions.GuestUnreachable)
+
     def test_what_died_in_the_guest_is_begun_anew(self):
         self.iucv.call('attach', 'a')
         # a reboot of the guest leaves the file of its lock
