@@ -163,6 +163,17 @@ class Test(base.Base):
         self.assertEqual(2, self.ran())
         self.assertFalse(self.path('broken').exists())
 
+    def test_others_work_on_the_zhcp_meanwhile(self):
+        self.iucv.call('attach', 'a')
+        self.node.write(KEPT + 'slow', '')
+        with futures.ThreadPoolExecutor(1) as pool:
+            one = pool.submit(self.iucv.call, 'attach', 'a')
+            waits.until(lambda: self.ran() == 2, 20)
+            self.claim()
+            self.assertFalse(one.done())
+            os.unlink(self.path(KEPT + 'slow'))
+            one.result()
+
     def test_one_that_never_ends_is_an_unknown_outcome(self):
         self.iucv.call('attach', 'a')
         self.node.write(KEPT + 'slow', '')
