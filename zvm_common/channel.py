@@ -55,9 +55,9 @@ class Iucv:
         """
         operation = operation or str(uuid.uuid4())
         give_up = time.monotonic() + self._patience
-        lost = 0
+        lost, why = 0, None
         while True:
-            fields = self._ask(operation, verb, args)
+            fields = self._ask(operation, verb, args, why)
             state = fields.get('state')
             if state == 'said':
                 return self._parse(fields, operation)
@@ -65,16 +65,26 @@ class Iucv:
                 self._put()
                 continue
             lost += state != 'runs'
+            why = fields.get('why', 'it has not ended').replace('~', ' ')
             if lost >= _ATTEMPTS or time.monotonic() >= give_up:
-                raise exceptions.OutcomeUnknown(
-                    'It is not known whether "%s" ran in guest %s: %s'
-                    % (verb, self._userid, fields.get(
-                        'why', 'it has not ended').replace('~', ' ')))
+                raise self._unknown(verb, why)
 
-    def _ask(self, operation, verb, args):
-        return self._zhcp.call(
-            'guestrun', self._userid, self._program.sha, self._turn, verb,
-            *args, operation=operation).fields
+    def _ask(self, operation, verb, args, begun):
+        try:
+            return self._zhcp.call(
+                'guestrun', self._userid, self._program.sha, self._turn,
+                verb, *args, operation=operation).fields
+        except exceptions.TryLater as err:
+            # "Nothing happened" is true of this request only.
+            if begun is None:
+                raise
+            raise self._unknown(verb, '%s; then: %s' % (
+                begun, err.message)) from err
+
+    def _unknown(self, verb, why):
+        return exceptions.OutcomeUnknown(
+            'It is not known whether "%s" ran in guest %s: %s'
+            % (verb, self._userid, why))
 
     def _put(self):
         """Install the guest program on the zHCP, which sends it on."""

@@ -23,28 +23,11 @@ THERE='"${ZVM_ROOT:-}"/var/lib/zvm-volume'
 # Answers state=said (said: in base64), absent: the program is not here, runs:
 # ask again, or lost: what became of it is not known
 verb_guestrun() {
-    need is_userid "$1"
-    need is_hex 64 "$2"
-    need is_number "$3"
-    case $4 in
-        hello | attach | detach | forget) ;;
-        *) refuse usage "text=$(text "no verb $4")" ;;
-    esac
-    g_user=$1 g_sha=$2 g_end=$(($(date +%s) + $3)) g_seconds=$CONNECTED
-    [ "$3" -ge "$CONNECTED" ] || g_seconds=$3
-    shift 3
-    g_words=
-    for word in "$@"; do
-        [ -n "$word" ] || continue
-        need is_harmless "$word"
-        g_words="$g_words $word"
-    done
-    g_words=$(printf '%s' "${g_words# }" | tr ';' ,)
-    g_begun='' g_sent=0 g_there='' g_ready=''
+    read_request "$@"
     mkdir -p "$IUCV" && chmod 700 "$BASE" ||
         refuse space "text=$(text "cannot make $IUCV")"
-    find "$IUCV" -name '*.said' -mtime +0 -exec rm -f {} + 2>/dev/null
-    find "$IUCV" -name '*.busy' -mtime +0 -exec rm -f {} + 2>/dev/null
+    find "$IUCV" \( -name '*.said' -o -name '*.busy' \) -mtime +0 \
+        -exec rm -f {} + 2>/dev/null
     find "$IUCV" -name '*.on' -mtime +30 -exec rm -f {} + 2>/dev/null
     [ -x "$IUCVCLNT" ] || not_reached "$IUCVCLNT is not on the zHCP"
     # the guest has forgotten the answer when this has it: the same operation
@@ -59,8 +42,27 @@ verb_guestrun() {
         [ "$(date +%s)" -lt "$g_end" ] || { given_up; return; }
         sleep 0.3 2>/dev/null || sleep 1
     done
-    said=$(base64 <"$IUCV/$OP.said" | tr -d '\n')
-    answer "ok state=said said=$said"
+    answer "ok state=said said=$(base64 <"$IUCV/$OP.said" | tr -d '\n')"
+}
+
+read_request() { # g_user, g_sha, g_end, g_seconds, g_words
+    need is_userid "$1"
+    need is_hex 64 "$2"
+    need is_number "$3"
+    case $4 in
+        hello | attach | detach | forget) ;;
+        *) refuse usage "text=$(text "no verb $4")" ;;
+    esac
+    g_user=$1 g_sha=$2 g_end=$(($(date +%s) + $3)) g_seconds=$CONNECTED
+    [ "$3" -ge "$CONNECTED" ] || g_seconds=$3
+    g_begun='' g_sent=0 g_there='' g_ready='' g_words=
+    shift 3
+    for word in "$@"; do
+        [ -n "$word" ] || continue
+        need is_harmless "$word"
+        g_words="$g_words $word"
+    done
+    g_words=$(printf '%s' "${g_words# }" | tr ';' ,)
 }
 
 # What worked last with the guest of r_..., for who knows nothing of it yet
@@ -204,7 +206,7 @@ on" ;;
 # --- files
 
 # A file that is there is put aside as NAME.iucvold
-send() { # send FILE NAME: below $BASE in the guest
+bring() { # bring FILE NAME: below $BASE in the guest
     g_sent=$((g_sent + 1))
     iucv "umask 077; mkdir -p $THERE/${2%/*} && chmod 700 $THERE" &&
         iucv iucv_file_transport "$1" "$BASE/$2"
@@ -212,10 +214,10 @@ send() { # send FILE NAME: below $BASE in the guest
 
 send_words() {
     printf '%s .\n' "$g_words" >"$IUCV/.args.$$" &&
-        send "$IUCV/.args.$$" "requests/$OP.args"
-    send_rc=$?
+        bring "$IUCV/.args.$$" "requests/$OP.args"
+    bring_rc=$?
     rm -f "$IUCV/.args.$$"
-    return $send_rc
+    return $bring_rc
 }
 
 # It is there whole and with the right checksum, or not at all
@@ -224,7 +226,7 @@ send_program() {
         answer "ok state=absent"
         exit 0
     }
-    send "$BASE/bin/$g_sha" "bin/.$OP" && iucv "cd $THERE/bin && echo \
+    bring "$BASE/bin/$g_sha" "bin/.$OP" && iucv "cd $THERE/bin && echo \
 '$g_sha  .$OP' | sha256sum -c - >/dev/null 2>&1 && { sync .$OP 2>/dev/null || \
 sync; } && mv -f .$OP $g_sha && echo 'zvmv1 $OP ok .'; rm -f .$OP \
 .$OP.iucvold" && our_lines >/dev/null

@@ -60,6 +60,21 @@ class ManagerTest(manager.ManagerCase):
         self.assertEqual(8, len(self._paths(server)))
         self.assertEqual('', self.lpar.look(volumes[1]).phase)
 
+    def test_who_trusts_nobody_any_more_lets_go_when_he_does_again(self):
+        volume = self.lpar.claim()
+        server = self._boot(volume)
+        trust = pathlib.Path(self._guest(server)['folder'],
+                             'etc/iucv_authorized_userid')
+        known = trust.read_text()
+        trust.unlink()
+        self._detach(server, volume)
+        lun = self.lpar.look(volume)
+        self.assertEqual(('used', 'leaving'), (lun.state, lun.phase))
+        trust.write_text(known)
+        self.driver.sweep(self.context)
+        self.assertEqual({'ours'}, self._states([volume]))
+        self.assertEqual(set(), self._paths(server))
+
 
 class DriverCase(test_driver.Case):
 

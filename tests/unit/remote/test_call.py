@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Answers of programs: read strictly, repeated when they are not whole."""
 
+import re
+
 import hypothesis
 from hypothesis import strategies as st
 import testtools
@@ -119,6 +121,12 @@ class RemoteTest(testtools.TestCase):
                                                 operation=OP)
         self.assertTrue(node.commands[0].endswith(
             " x a,b '$(x)' ''\"'\"''"))
+
+    def test_no_part_redefines_what_another_one_has(self):
+        for text in (program.zhcp().text, program.guest().text):
+            names = re.findall(r'^(\w+)\(\)', text, re.MULTILINE)
+            self.assertEqual([], [
+                name for name in set(names) if names.count(name) > 1])
 
     def test_programs_fit_into_one_request(self):
         for text in (program.zhcp(), program.guest()):

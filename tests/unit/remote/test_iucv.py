@@ -163,6 +163,17 @@ class Test(base.Base):
         self.assertEqual(2, self.ran())
         self.assertFalse(self.path('broken').exists())
 
+    def test_others_work_on_the_zhcp_meanwhile(self):
+        self.iucv.call('attach', 'a')
+        self.node.write(KEPT + 'slow', '')
+        with futures.ThreadPoolExecutor(1) as pool:
+            one = pool.submit(self.iucv.call, 'attach', 'a')
+            waits.until(lambda: self.ran() == 2, 20)
+            self.claim()
+            self.assertFalse(one.done())
+            os.unlink(self.path(KEPT + 'slow'))
+            one.result()
+
     def test_one_that_never_ends_is_an_unknown_outcome(self):
         self.iucv.call('attach', 'a')
         self.node.write(KEPT + 'slow', '')
@@ -171,6 +182,18 @@ class Test(base.Base):
                                   'attach', 'a')
         self.assertIn('it has not ended', str(error))
         os.unlink(self.path(KEPT + 'slow'))
+
+    def test_what_has_begun_is_never_said_not_to_have(self):
+        self.iucv.call('attach', 'a')
+        self.node.write(KEPT + 'slow', '')
+        guest = channel.Iucv(self.node.zhcp, 'VM00001', turn=4)
+        self.before('n=$(grep -c begin "$ZVM_ROOT/calls"); '
+                    '[ "$n" -lt 5 ] || { %s; }' % (SOCKET % 111))
+        error = self.assertRaises(exceptions.OutcomeUnknown, guest.call,
+                                  'attach', 'a')
+        os.unlink(self.path(KEPT + 'slow'))
+        self.assertIn('no iucvserd answers there', str(error))
+        self.assertIsInstance(error.__cause__, exceptions.GuestUnreachable)
 
     def test_what_died_in_the_guest_is_begun_anew(self):
         self.iucv.call('attach', 'a')
