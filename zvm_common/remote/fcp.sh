@@ -203,11 +203,13 @@ verb_hold() {
     answer "ok rows=$(printf '%s\n' "$held" | grep -c .)"
 }
 
-# A guest made anew under an old name must not find its predecessor's devices
+# A guest made anew under an old name must not find its predecessor's devices.
+# One that cools has left the guest
 other_instance() {
     for d in "$FCPS"/????; do
         [ -e "$d" ] && load_fcp "${d##*/}" && [ "$f_guest" = "$2" ] &&
-            [ "$f_instance" != "$1" ] && refuse busy "$(fcp_row)"
+            [ "$f_instance" != "$1" ] && [ "$f_state" != cooling ] &&
+            refuse busy "$(fcp_row)"
     done
 }
 

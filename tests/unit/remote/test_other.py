@@ -149,6 +149,13 @@ class OtherTest(Base):
         self.assertEqual({'3B00': 'cooling', '3C00': 'cooling'},
                          self.states())
 
+    def test_a_guest_made_anew_under_the_old_name_gets_others(self):
+        self.gone(self.use())
+        held = self.devices.hold(base.new(), GUEST)
+        self.assertEqual(['3B01', '3C01'], [str(d.number) for d in held])
+        self.assertEqual({'cooling'}, {self.states()[number] for number
+                                       in ('3B00', '3C00')})
+
     def test_who_has_them_next_does_not_make_them_cool(self):
         self.gone(self.use())
         self.later()
