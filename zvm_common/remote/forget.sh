@@ -5,7 +5,8 @@
 # together with LUNs that may be another's by now.
 
 # forget DEVICES VOLUMES: nothing is configured for these devices any more.
-# VOLUMES: VOLUME:GENERATION, to refuse older requests from now on
+# VOLUMES: VOLUME:GENERATION, to refuse older requests from now on; those that
+# have not come back since lose their links
 verb_forget() {
     need is_list "$1"
     need is_list "$2"
@@ -14,7 +15,7 @@ verb_forget() {
     for past in $(each "$2"); do
         need is_uuid "${past%%:*}"
         need is_number "${past##*:}"
-        raise_generation "${past%%:*}" "${past##*:}"
+        leave_behind "${past%%:*}" "${past##*:}"
     done
     mkdir -p "$SEEN" && exec 9>>"$BASE/lock" && flock -w 60 9 ||
         refuse lock "text=$(text "another request works here")"
@@ -31,8 +32,8 @@ ${z_out:-}")"
     answer "ok kept=$kept"
 }
 
-raise_generation() { # raise_generation VOLUME GENERATION: a later one stays
-    (check_generation "$1" "$2") >/dev/null || :
+leave_behind() { # leave_behind VOLUME GENERATION: a later one stays
+    (check_generation "$1" "$2" && link_off "$1") >/dev/null || :
 }
 
 forget_device() { # forget_device BUS: in every place that this Linux has

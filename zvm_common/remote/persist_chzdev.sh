@@ -10,8 +10,14 @@ zdev() { # zdev CHZDEV-ARGUMENT...: z_out
 
 chzdev_scan_off() { zdev -p zfcp --type allow_lun_scan=0; }
 chzdev_host_on() { zdev -e zfcp-host "$1"; }
-chzdev_host_off() { zdev -d zfcp-host "$1"; }
 chzdev_lun_on() { zdev -e zfcp-lun "$(zdev_id "$1")"; }
+
+# It refuses what is not there at all
+chzdev_host_off() { # chzdev_host_off BUS
+    zdev -d zfcp-host "$1" ||
+        ! lszdev zfcp-host --no-headings --columns ID 2>/dev/null |
+            grep -q "^ *$1 *\$"
+}
 
 # It refuses what is half there, such as a unit whose disk has gone
 chzdev_lun_off() {
