@@ -31,6 +31,11 @@ from zvm_common.xcat import session
 from zvm_common import zhcp
 
 
+# Of a storage server whose LUNs are in no pool
+_PORT = model.Wwpn('500507680b110001')
+_LUN = model.Lun('0001000000000000')
+
+
 class Bench:
     """One volume's life, again and again; figures by operation."""
 
@@ -85,6 +90,7 @@ class Bench:
                      used.generation, paths, used.wwid)
         ours, _ = self.measure('detach: zHCP', self._devices.detach, volume,
                                used.generation, instance)
+        self._foreign(instance)
         self._root(ours)
         ours = self._pool.look(volume)
         ours = self._managed(self._loan(self._copies(ours)))
@@ -107,6 +113,20 @@ class Bench:
                      used.generation, instance, used.devices[0],
                      used.wwpns[0])
         self._devices.leave(lun.volume_id, used.generation, instance)
+
+    def _foreign(self, instance):
+        """A volume of another back-end at the zHCP, and its devices free."""
+        volume = str(uuid.uuid4())
+        self._devices.hold(instance, 'LNX00001')
+        record = self.measure('record of an other volume',
+                              self._devices.other, volume)
+        used = self.measure('attach another: zHCP', self._devices.attach,
+                            fcp.AttachRequest(
+                                volume, record.generation, str(uuid.uuid4()),
+                                instance, 'LNX00001', 'guest1',
+                                targets=(fcp.Target(_PORT, _LUN),)))
+        self.measure('detach another: zHCP', self._devices.detach, volume,
+                     used.generation, instance)
 
     def _loan(self, lun):
         """To a Cinder host and back; the LUN afterwards."""

@@ -43,7 +43,7 @@ class RaceTestCase(testtools.TestCase):
     """
 
     module, variable = None, None
-    luns, guests, others = world.LUNS, 0, 0
+    luns, guests, others, array = world.LUNS, 0, 0, 0
 
     @classmethod
     def setup(cls):
@@ -61,7 +61,8 @@ class RaceTestCase(testtools.TestCase):
             cls._stack.callback(made.cleanUp)
             return made
         cls.simulator = use(nursery.Simulator(
-            world.race(cls.luns, cls.guests, others=cls.others)))
+            world.race(cls.luns, cls.guests, others=cls.others,
+                       array=cls.array)))
         cls.truth = truth.Truth(cls.simulator)
         cls._text = cls.truth.pool.read_text()
         cls.folder = use(fixtures.TempDir()).path

@@ -62,9 +62,16 @@ class Truth:
         return found
 
     def luns(self):
-        """{LUN: record}."""
+        """{LUN: record} of LUNs of pools."""
         return {record['lun']: record
-                for record in self._records('luns').values()}
+                for record in self._records('luns').values()
+                if record['role'] != 'other'}
+
+    def others(self):
+        """{volume: record} of volumes of other back-ends."""
+        return {record['volume']: record
+                for record in self._records('luns').values()
+                if record['role'] == 'other'}
 
     def devices(self):
         """{FCP device: record}."""

@@ -5,6 +5,7 @@ from tests import worlds
 
 GUESTS = LUNS = 16
 PORTS = ('5005076303001001', '5005076303001002')
+ARRAY_PORT = '500507680b110001'
 RANGE = '3B00-3B0F;3C00-3C0F'
 #: For GUESTS guests with two paths each, and for one
 FCP_LIST, FCP_LIST_OF_ONE = RANGE, '3B00;3C00'
@@ -35,10 +36,16 @@ def other_lun(number):
     return '4011%04x00000000' % (0x6000 + number)
 
 
-def race(luns=LUNS, guests=0, foreign=8, others=0):
+def array_lun(number):
+    """Of a storage server whose LUNs are in no pool."""
+    return '%04x000000000000' % (number + 1)
+
+
+def race(luns=LUNS, guests=0, foreign=8, others=0, array=0):
     """host1 with zpool1: as many LUNs of 1 GiB, and 5 GiB ones of others.
 
-    With `others`, also zpool2 with so many LUNs of 1 GiB.
+    With `others`, also zpool2 with so many LUNs of 1 GiB. `array` LUNs of
+    1 GiB are in no pool.
 
     Guests are as Nova names them: zvm00001 and so on.
     """
@@ -58,6 +65,8 @@ def race(luns=LUNS, guests=0, foreign=8, others=0):
                      'userid': 'ZHCP1', 'devices': ZHCP_DEVICES.split(';')},
             'fcp_devices': [_devices('3B', '50'), _devices('3C', '51')],
             'pools': pools,
+            'disks': [{'wwpns': [ARRAY_PORT], 'lun': array_lun(number),
+                       'size': '1G'} for number in range(array)],
             'guests': {node(number): {
                 'userid': node(number).upper(), 'power': 'on',
                 'linux': 'rhel9', 'node': True}

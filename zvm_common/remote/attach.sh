@@ -131,6 +131,7 @@ take_devices() { # take_devices dedicate|into_directory
         }
         f_volumes=$(set_add "$f_volumes" "$r_volume")
         f_state=dedicating f_node=$r_node
+        ! is_other || f_warm=yes
         # who undedicates: we, unless it was the guest's before us
         [ -n "$f_byus" ] || [ "$(directory_has "$f_guest" "$d")" != no ] ||
             f_byus=yes
@@ -160,7 +161,6 @@ attach_undone() {
 # undedicated, and then held for its instance or free
 leave_devices() { # leave_devices held|free; left := what could not be undone
     left=
-    cool_devices
     for d in $(each "$attach_devices"); do
         load_fcp "$d" && [ "$f_instance" = "$r_instance" ] || continue
         # a release that was cut off, or failed, is taken up again

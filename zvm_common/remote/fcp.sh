@@ -235,7 +235,7 @@ now=$(date +%s)"
 hold_one() { # hold_one DEVICE INSTANCE USERID - - SCOPE LEASE [COOLING]
     load_fcp "$1"
     f_device=$1 f_state=held f_instance=$2 f_guest=$3 f_scope=$6
-    f_volumes='' f_byus='' f_why='' f_node='' f_retry='' f_cool=${8:-}
+    f_volumes='' f_byus='' f_why='' f_node='' f_retry='' f_warm='' f_cool=${8:-}
     lease_fcp "$7"
     # shellcheck disable=SC2046 # five words without anything to expand
     set -- $(printf '%s\n' "$all" | grep "^$1 ")
@@ -278,7 +278,8 @@ verb_drop() {
 
 # A device that no volume uses: undedicated if we dedicated it, then held for
 # its instance or free.  One that does not come off is kept out of use, and so
-# is one whose WWPN other attachments name: their LUNs are masked to it
+# is one that is warm, as another back-end's volume was on it, or whose WWPN
+# such attachments name: LUNs are masked to it until they are gone
 give_back() { # give_back held|free: f_...
     if [ -n "$f_byus" ]; then
         f_state=releasing
@@ -293,13 +294,15 @@ give_back() { # give_back held|free: f_...
     f_byus='' f_why='' f_node=''
     if [ "$1" = held ]; then
         f_state=held && lease_fcp "$HOLD_LEASE" && save_fcp
-    elif set_has "$cool" "$f_device"; then
+    elif [ "$f_state" != cooling ] &&
+        { [ -n "$f_warm" ] || set_has "$cool" "$f_device"; }; then
         f_state=cooling && lease_fcp "$COOL_LEASE" && save_fcp
     elif is_cooling; then
         return
     elif [ -n "$was_used" ] && [ "${f_cool:-0}" -gt 0 ]; then
         nobodys cooling "$f_cool"
     else
+        f_state=free
         free_fcp
     fi
 }

@@ -35,7 +35,7 @@ set_aside() { # set_aside WHY: f_...
 nobodys() { # nobodys STATE TERM [WHY]: f_...
     f_state=$1 f_retry=$(($(date +%s) + $2)) f_why=$(text "${3:-}")
     f_instance='' f_guest='' f_node='' f_volumes='' f_byus='' f_lease=''
-    f_boot=''
+    f_boot='' f_warm=''
     save_fcp
 }
 
@@ -88,13 +88,14 @@ another_one() {
 
 # A guest made anew under an old name must not find its predecessor's devices.
 # Of an instance whose guest is no more all records are ended.  own: the caller
-# has proven that the guest of this name now is this instance's
+# has proven that the guest of this name now is this instance's.  What cools has
+# left the guest
 no_predecessor() { # no_predecessor INSTANCE USERID own|unknown
     past=
     for f in "$FCPS"/????; do
         [ -e "$f" ] && load_fcp "${f##*/}" && [ "$f_guest" = "$2" ] &&
             [ -n "$f_instance" ] && [ "$f_instance" != "$1" ] &&
-            past=$(set_add "$past" "$f_instance")
+            [ "$f_state" != cooling ] && past=$(set_add "$past" "$f_instance")
     done
     # shellcheck disable=SC2013 # names of records hold no blanks
     for f in $(grep -l -F -x "guest=$2" "$LUNS"/*-* 2>/dev/null); do

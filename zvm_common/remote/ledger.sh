@@ -8,7 +8,7 @@ fcp wwid bytes clean scope pool wwpns lun jobfcp phase was last freed why \
 lease boot source sgen moves mgen verify limit zero sop said zgen \
 peer pin sbytes owner paths ipl"
 FCP_KEYS="device state guest node instance volumes byus chpid wwpn npiv lease \
-boot scope why stale retry tries cool"
+boot scope why stale retry tries cool warm"
 LUNS=$BASE/luns
 FCPS=$BASE/fcp
 JOBS=$BASE/jobs

@@ -148,10 +148,3 @@ port ${f%-*}, which a SCSI pool has")"
 
 # Nobody uses it: where it is its array tells anew the next time
 other_at_rest() { r_wwpns='' r_lun='' r_paths='' r_wwid=''; }
-
-# Until its attachment is gone, which is deleted after the detach, the array has
-# the LUN masked to the devices' WWPNs
-cool_devices() {
-    is_other || return 0
-    for d in $(each "$attach_devices"); do cool=$(set_add "$cool" "$d"); done
-}

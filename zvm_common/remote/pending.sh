@@ -78,6 +78,7 @@ free_fcp() {
     [ -n "$f_stale" ] || { drop_fcp "$f_device"; return; }
     f_state=free f_instance='' f_guest='' f_node='' f_volumes='' f_byus=''
     f_lease='' f_boot='' f_scope='' f_why='' f_retry='' f_tries='' f_cool=''
+    f_warm=''
     save_fcp
 }
 

@@ -317,5 +317,6 @@ reap_one() {
             esac
             ;;
     esac
-    give_back free
+    # one that was held may have to cool first
+    give_back free && [ "$f_state" != cooling ]
 }

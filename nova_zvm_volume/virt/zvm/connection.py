@@ -108,6 +108,15 @@ def is_ours(data):
     return not _OURS.isdisjoint(data)
 
 
+def is_others(connection_info):
+    """Whether it is one of another Fibre Channel back-end, valid or not."""
+    if not isinstance(connection_info, dict):
+        return False
+    data = connection_info.get('data')
+    return (connection_info.get('driver_volume_type') == 'fibre_channel'
+            and isinstance(data, dict) and not is_ours(data))
+
+
 def remember(connection_info, lun, paths, disk):
     """Write into connection_info how the volume is attached.
 

@@ -174,18 +174,17 @@ class VolumeOps:
 
         Until their attachments are gone, which Nova deletes later, storage
         servers have LUNs masked to these WWPNs: nobody else may get them.
+        One that names none is masked to all that the connector has.
         """
-        named = set()
-        for mapping in mappings:
-            info = mapping.get('connection_info')
-            data = info.get('data') if isinstance(info, dict) else None
-            if isinstance(data, dict) and not connection.is_ours(data):
-                named |= records.wwpns_of(data)
-        if not named:
+        others = [mapping['connection_info'] for mapping in mappings
+                  if connection.is_others(mapping.get('connection_info'))]
+        if not others:
             return ()
+        named = [records.wwpns_of(info['data']) for info in others]
         return tuple(device.number for device in self._platform.devices.ours()
                      if str(device.instance) == str(instance.uuid)
-                     and str(device.wwpn) in named)
+                     and any(not each or str(device.wwpn) in each
+                             for each in named))
 
     def take_back(self, lun, instance):
         """End an attachment that nobody asks for any more.

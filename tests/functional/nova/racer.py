@@ -106,6 +106,33 @@ class Operations:
             self._driver.detach_volume(None, info, instance(uuid, number),
                                        '/dev/sdb')
 
+    def attach_other(self, uuid, number, volume, lun):
+        """The same with a volume of another back-end; never twice at once.
+        """
+        guest = instance(uuid, number)
+        with self._event('hold', histories.ACQUIRE, uuid) as subjects:
+            connector = self._driver.get_volume_connector(guest)
+            subjects += ['fcp ' + each for each in connector['zvm_fcp']]
+        info = {'driver_volume_type': 'fibre_channel', 'serial': volume,
+                'data': {'target_wwn': world.ARRAY_PORT,
+                         'target_lun': int(lun[:4], 16),
+                         'initiator_target_map': {
+                             wwpn: [world.ARRAY_PORT]
+                             for wwpn in connector['wwpns']}}}
+        with self._event('attach', histories.ACQUIRE, uuid) as subjects:
+            self._driver.attach_volume(None, info, guest, '/dev/sdb')
+            subjects.append('other ' + volume)
+            subjects += ['fcp ' + each for each in devices_of(info)]
+        return info
+
+    def detach_other(self, uuid, number, info):
+        """The devices cool."""
+        with self._event('detach', histories.RELEASE, uuid,
+                         'other ' + info['serial'],
+                         *['fcp ' + each for each in devices_of(info)]):
+            self._driver.detach_volume(None, info, instance(uuid, number),
+                                       '/dev/sdb')
+
     def delete(self, volume, lun):
         """As Cinder's driver does it: never a LUN that a guest uses."""
         with self._event('delete', histories.RELEASE, volume, 'lun ' + lun), \
@@ -138,7 +165,8 @@ class Operations:
     def operations(self):
         return {name: getattr(self, name) for name in (
             'history', 'load', 'claim', 'attach', 'detach', 'delete',
-            'drop', 'stubborn', 'force_detach')}
+            'drop', 'stubborn', 'force_detach', 'attach_other',
+            'detach_other')}
 
 
 def _lpar(setup):

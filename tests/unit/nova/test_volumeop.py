@@ -613,6 +613,18 @@ class TestOtherBackEnds(Base):
         self.assertEqual('ours', self.lun(fakes.OTHER_VOLUME).state)
         self.assertRaises(exception.DiskNotFound, self.detach, self.info())
 
+    def test_devices_cool_by_what_its_array_names(self):
+        for named, cooling in (
+                ({}, ['3B00', '3C00']),
+                ({'c05076ffe5003c00': [fakes.WWPNS[0]]}, ['3C00'])):
+            self.lpar = fakes.FakeLpar()
+            self.ops = volumeop.VolumeOps(self.lpar)
+            info = self.attach(self.info(target_wwn=fakes.WWPNS[0],
+                                         initiator_target_map=named))
+            self.ops.let_go(self.instance, [{'connection_info': info}])
+            self.assertEqual(cooling, [str(device.number) for device
+                                       in self.lpar.devices.ours()])
+
     def test_a_guest_that_is_gone_lets_go_of_it(self):
         info = self.attach(self.info())
         self.ops.let_go(self.instance, [{'connection_info': info}])

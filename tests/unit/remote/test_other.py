@@ -141,12 +141,41 @@ class OtherTest(Base):
         self.assertEqual(2, len(self.devices.reap(self.instance,
                                                   numbers)[0]))
 
-    def test_beside_a_pools_volume_the_last_one_frees_the_devices(self):
+    def test_a_pools_volume_that_goes_last_does_not_keep_them_from_it(self):
         mine = self.attach(self.claim(), self.instance)
-        lun = self.use()
-        self.gone(lun)
+        self.gone(self.use())
         self.assertEqual({'3B00': 'used', '3C00': 'used'}, self.states())
         self.devices.detach(mine.volume_id, mine.generation, self.instance)
+        self.assertEqual({'3B00': 'cooling', '3C00': 'cooling'},
+                         self.states())
+
+    def test_a_guest_made_anew_under_the_old_name_gets_others(self):
+        self.gone(self.use())
+        held = self.devices.hold(base.new(), GUEST)
+        self.assertEqual(['3B01', '3C01'], [str(d.number) for d in held])
+        self.assertEqual({'cooling'}, {self.states()[number] for number
+                                       in ('3B00', '3C00')})
+
+    def test_who_has_them_next_does_not_make_them_cool(self):
+        self.gone(self.use())
+        self.later()
+        self.devices.release(self.instance)
+        lun = self.attach(self.claim(), base.new())
+        self.assertEqual({'3B00': 'used', '3C00': 'used'}, self.states())
+        self.devices.detach(lun.volume_id, lun.generation, lun.instance)
+        self.assertEqual({}, self.states())
+
+    def test_held_after_an_attach_that_failed_they_cool_before_they_are_free(
+            self):
+        self.node.write('fail/Image_Device_Dedicate_DM', '204 8\n')
+        self.assertRaises(exceptions.SmapiFailed, self.use)
+        os.unlink(os.path.join(self.node.root,
+                               'fail/Image_Device_Dedicate_DM'))
+        numbers = [d.number for d in self.devices.list()]
+        for state in ('held', 'cooling'):
+            self.assertIn(state, self.states().values())
+            self.later()
+            self.devices.reap(self.instance, numbers)
         self.assertEqual({}, self.states())
 
     def test_a_repeat_is_the_same_attachment(self):
