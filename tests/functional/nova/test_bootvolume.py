@@ -249,6 +249,15 @@ class LifeTest(bootvolumes.Case):
         self.assert_runs()
         self.delete()
 
+    def test_rebuilt_with_its_own_image_it_keeps_its_volume(self):
+        self.boot_from(self.bootable(image_id=bootvolumes.manager.IMAGE))
+        with mock.patch.object(self.api, 'microversion', '2.92'):
+            self.api.post_server_action(self.server['id'], {
+                'rebuild': {'imageRef': bootvolumes.manager.IMAGE}})
+        self._wait_for_state_change(self.server, 'ACTIVE')
+        self.assert_runs()
+        self.delete()
+
     def test_another_image_on_its_volume_is_refused(self):
         self.boot_from(self.bootable())
         with self._untouched('dsh'):

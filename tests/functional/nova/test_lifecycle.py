@@ -218,9 +218,9 @@ class HostBootTest(Case):
         volume = self.volumes[0]
         settle = self.driver._settle_fresh.__func__
 
-        def first_detach(driver, context, uuid):
+        def first_detach(*args):
             self._detach(self.server, volume)
-            settle(driver, context, uuid)
+            settle(*args)
         with mock.patch.object(type(self.driver), '_settle_fresh',
                                first_detach):
             self.restart()

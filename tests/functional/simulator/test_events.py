@@ -71,6 +71,18 @@ class EventTest(EventCase):
             {'smapi_fails': 'Image_Device_Dedicate_DM 596 3619 '}))
         self.assertNotIn('596', str(self.data('PUT', 'vms/guest1', DEDICATE)))
 
+    def test_a_disk_is_masked_and_unmasked(self):
+        port, lun = '5005076303001001', '4011400000000000'
+        initiators = ['c05076ffe5001000', 'c05076ffe6001000']
+        for text, masked_to in ((';'.join(initiators), initiators),
+                                ('none', []), ('all', None)):
+            self.assertEqual(200, self.post(
+                {'mask': '%s %s %s' % (port, lun, text)}, '?lpar=host1'))
+            self.assertEqual(masked_to, self.simulator.disk(
+                'host1', port, lun)['masked_to'])
+        self.assertEqual(400, self.post(
+            {'mask': '%s %s all' % (port, '4' * 16)}))
+
     def test_events_are_no_requests_to_the_management_node(self):
         self.post({'zhcp': 'up'})
         self.assertEqual([], self.simulator.requests(None))
