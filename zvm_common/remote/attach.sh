@@ -105,8 +105,8 @@ this instance")"
         ! is_out_of_use || refuse nofcp "$(fcp_row)"
         ! is_stale "$1" || refuse nofcp "$(fcp_row) text=$(text "the guest \
 has old paths configured for it, which go when it next runs")"
-        is_other || in_ranges "$d" "$range" || refuse nofcp "device=$d ranges=$range \
-text=$(text "not among the devices that may carry the LUN")"
+        is_other || in_ranges "$d" "$range" || refuse nofcp "device=$d \
+ranges=$range text=$(text "not among the devices that may carry the LUN")"
     done
 }
 

@@ -235,7 +235,8 @@ now=$(date +%s)"
 hold_one() { # hold_one DEVICE INSTANCE USERID - - SCOPE LEASE [COOLING]
     load_fcp "$1"
     f_device=$1 f_state=held f_instance=$2 f_guest=$3 f_scope=$6
-    f_volumes='' f_byus='' f_why='' f_node='' f_retry='' f_warm='' f_cool=${8:-}
+    f_volumes='' f_byus='' f_why='' f_node='' f_retry='' f_warm=''
+    f_cool=${8:-}
     lease_fcp "$7"
     # shellcheck disable=SC2046 # five words without anything to expand
     set -- $(printf '%s\n' "$all" | grep "^$1 ")

@@ -20,13 +20,16 @@ verb_ipl() {
     [ "$r_state" = used ] && [ "$r_instance" = "$3" ] && [ "$r_gen" = "$2" ] ||
         refuse stale "$(row)"
     case $r_phase in detach | leaving) refuse busy "$(row)" ;; esac
-    set_has "$r_fcp" "$4" && set_has "$r_wwpns" "$5" || refuse nofcp \
+    ipl_lun=$r_lun
+    ! is_other || ipl_lun=$(each "$r_paths" | sed -n "s/^$4:$5://p")
+    set_has "$r_fcp" "$4" && set_has "$r_wwpns" "$5" && [ -n "$ipl_lun" ] ||
+        refuse nofcp \
         "device=$4 text=$(text "no path of the volume over port $5")"
     proven_off
     [ "$(directory_has "$r_guest" "$4")" = yes ] || refuse nofcp \
         "device=$4 text=$(text "not in the directory entry of $r_guest")"
     [ "$r_ipl" = "$4:$5" ] || { r_ipl=$4:$5 && save_lun; }
-    load_by "$r_guest" "$4" "$5" "$r_lun" ||
+    load_by "$r_guest" "$4" "$5" "$ipl_lun" ||
         refuse smapi "$(smapi_said "$ipl_function" "$4")"
     look_row
 }

@@ -29,6 +29,8 @@ def paths_of(lun):
     found = [(device, lun.wwpns[(at + shift) % len(lun.wwpns)])
              for shift in range(len(lun.wwpns))
              for at, device in enumerate(lun.devices)]
+    there = {(path.device, path.wwpn) for path in lun.paths}
+    found = [pair for pair in found if pair in there]
     at = found.index(lun.ipl) if lun.ipl in found else 0
     return found[at:] + found[:at]
 

@@ -34,7 +34,6 @@ from nova_zvm_volume.virt.zvm import errors
 from nova_zvm_volume.virt.zvm import ownership
 from nova_zvm_volume.virt.zvm import rootpaths
 from zvm_common import exceptions
-from zvm_common import guestdisk
 from zvm_common import model
 
 CONF = conf.CONF
@@ -291,8 +290,7 @@ class BootFromVolume:
         """
         gone = self._platform.guest(model.NodeName(
             instance.name.lower())).prune([
-                path for lun in luns for path in guestdisk.paths_of(
-                    lun.devices, lun.wwpns, lun.lun)])
+                path for lun in luns for path in lun.paths])
         if gone:
             LOG.warning('The Linux of %s had paths that are not its: %s',
                         instance.name.upper(), ', '.join(gone),
