@@ -21,3 +21,8 @@ class ServersTest(testtools.TestCase):
                                end)
             self.assertGreaterEqual(len(rows), least)
             self.assertEqual([], tables.missing(rows))
+
+    def test_each_row_of_the_matrix_too(self):
+        rows = tables.rows('admin/support-matrix.rst')
+        self.assertGreater(len(rows), 20)
+        self.assertEqual([], tables.missing(rows))
