@@ -8,6 +8,7 @@ from oslo_log import log as logging
 
 from nova_zvm_volume.virt.zvm import pending
 from nova_zvm_volume.virt.zvm import rootpaths
+from nova_zvm_volume.virt.zvm import trying
 from zvm_common import exceptions
 from zvm_common import fcp
 from zvm_common import model
@@ -17,7 +18,6 @@ LOG = logging.getLogger(__name__)
 # The request did not reach the program.
 _NOT_BEGUN = (exceptions.TryLater, exceptions.ConfigurationError,
               exceptions.InvalidValue)
-_BETWEEN_TRIES = 5  # seconds, for a guest that still boots
 
 
 class Attachment:
@@ -181,13 +181,7 @@ class Attachment:
             raise
 
     def _when_up(self, function, *args):
-        while True:
-            try:
-                return function(*args)
-            except exceptions.GuestUnreachable:
-                if time.monotonic() >= self._give_up:
-                    raise
-                time.sleep(_BETWEEN_TRIES)
+        return trying.when_up(self._give_up, function, *args)
 
 
 def _in_doubt(refusal):

@@ -19,13 +19,13 @@ from nova.virt import driver as virt_driver
 from nova_zvm_volume.virt.zvm import errors
 from nova_zvm_volume.virt.zvm import reconcile
 from nova_zvm_volume.virt.zvm import refusals
+from nova_zvm_volume.virt.zvm import trying
 
 CONF = conf.CONF
 LOG = logging.getLogger(__name__)
 
 # Guests boot side by side; who looks after them need not.
 _WATCHERS = 4
-_BETWEEN_TRIES = 5  # seconds, for a guest that still boots
 
 
 class Lifecycle:
@@ -136,7 +136,7 @@ class Lifecycle:
                 if not reconcile.is_silent(err) or is_last:
                     _add_fault(context, uuid, err)
                     return
-            self._ending.wait(_BETWEEN_TRIES)
+            self._ending.wait(trying.BETWEEN_TRIES)
 
     def _settle_fresh(self, context, uuid, is_last):
         """As Nova knows the instance now, which may have changed.

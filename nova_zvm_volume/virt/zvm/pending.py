@@ -19,6 +19,7 @@ import time
 from oslo_log import log as logging
 
 from nova_zvm_volume.virt.zvm import connection
+from nova_zvm_volume.virt.zvm import trying
 from zvm_common import exceptions
 from zvm_common import fcp
 from zvm_common import model
@@ -26,7 +27,6 @@ from zvm_common import model
 LOG = logging.getLogger(__name__)
 
 NO_GUEST = (exceptions.GuestUnreachable, exceptions.UnknownNode)
-_BETWEEN_TRIES = 5  # seconds, for a guest that still boots
 
 
 def take_back(platform, lun, instance, ask=None):
@@ -147,13 +147,7 @@ class _Completion:
                 self.connect(lun)
 
     def _when_up(self, function, *args):
-        while True:
-            try:
-                return function(*args)
-            except exceptions.GuestUnreachable:
-                if time.monotonic() >= self._give_up:
-                    raise
-                time.sleep(_BETWEEN_TRIES)
+        return trying.when_up(self._give_up, function, *args)
 
     def _leave(self, lun):
         try:

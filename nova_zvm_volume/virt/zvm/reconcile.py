@@ -16,11 +16,10 @@ from nova import exception
 from nova_zvm_volume.virt.zvm import connection
 from nova_zvm_volume.virt.zvm import errors
 from nova_zvm_volume.virt.zvm import rootpaths
+from nova_zvm_volume.virt.zvm import trying
 from zvm_common import exceptions
 
 LOG = logging.getLogger(__name__)
-
-_BETWEEN_TRIES = 5  # seconds, for a guest that still boots
 
 
 class Reconciler:
@@ -126,13 +125,7 @@ class Reconciler:
                           'list it: %s', volume, err, instance=self._instance)
 
     def _when_up(self, function, *args):
-        while True:
-            try:
-                return function(*args)
-            except exceptions.GuestUnreachable:
-                if not self._patience():
-                    raise
-                time.sleep(_BETWEEN_TRIES)
+        return trying.when_up(self._give_up, function, *args)
 
     def _patience(self):
         return max(0, self._give_up - time.monotonic())

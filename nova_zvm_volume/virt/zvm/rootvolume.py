@@ -33,6 +33,7 @@ from nova_zvm_volume.virt.zvm import connection
 from nova_zvm_volume.virt.zvm import errors
 from nova_zvm_volume.virt.zvm import ownership
 from nova_zvm_volume.virt.zvm import rootpaths
+from nova_zvm_volume.virt.zvm import trying
 from zvm_common import exceptions
 from zvm_common import model
 
@@ -42,7 +43,6 @@ LOG = logging.getLogger(__name__)
 _LOADING = 'HCPLDI2816I'
 _DEAD = 'HCPGIR450W'
 _ALIVE = 'Linux version'
-_BETWEEN_TRIES = 5      # seconds, for a guest that still boots
 _LOGGING_OFF = 120      # seconds until a guest is given up that does not
 UP, RUNS, EMPTY, DEAD, UNKNOWN = 'up', 'runs', 'empty', 'dead', 'unknown'
 # What is said by the guest's Linux, or by nobody.
@@ -145,16 +145,9 @@ class Boot:
     def _load(self, lun, device, wwpn):
         """Say by which path, and start."""
         give_up = time.monotonic() + _LOGGING_OFF
-        while True:
-            try:
-                self._platform.devices.ipl(
-                    lun.volume_id, lun.generation,
-                    model.Uuid(self._instance.uuid), device, wwpn)
-                break
-            except exceptions.LunBusy:
-                if time.monotonic() >= give_up:
-                    raise
-                time.sleep(_BETWEEN_TRIES)
+        trying.when_up(give_up, self._platform.devices.ipl, lun.volume_id,
+                       lun.generation, model.Uuid(self._instance.uuid),
+                       device, wwpn, until=exceptions.LunBusy)
         with errors.connecting('Guest %s is not started'
                                % self._instance.name):
             self._hypervisor.guest_start(self._instance.name)
@@ -180,7 +173,7 @@ class Boot:
                 return verdict, words
             if time.monotonic() >= give_up:
                 break
-            time.sleep(_BETWEEN_TRIES)
+            time.sleep(trying.BETWEEN_TRIES)
         if not isinstance(silent, _NO_ANSWER):
             raise silent
         return (DEAD if verdict == EMPTY else verdict,
