@@ -84,6 +84,9 @@ class ManagerCase(integrated_helpers._IntegratedTestBase):
         return info
 
     def setUp(self):
+        # a simulated guest boots at once
+        self.useFixture(fixtures.MonkeyPatch(
+            'nova_zvm_volume.virt.zvm.trying.BETWEEN_TRIES', 0.2))
         super().setUp()
         self.context = nova_context.get_admin_context()
         self.assertIs(driver.ZVMVolumeDriver, type(self.driver))
