@@ -28,6 +28,7 @@ from tests.reliability import cloud as clouds
 from tests.reliability import invariants
 from tests.reliability import kill
 from tests.reliability import operations
+from zvm_common.remote import program
 
 KILLED = -9
 
@@ -149,6 +150,10 @@ def _recovered(point, operation, cloud):
     return []
 
 
+def _first(share):
+    return int(program.zhcp().sha[:8], 16) % share
+
+
 class Run:
     """All points of some operations, by workers with a cloud each.
 
@@ -156,12 +161,16 @@ class Run:
     :param folder: for the clouds
     :param told: called with each Point that is done
     :param distinct: only points that leave something that no other one does
+    :param share: one of so many points of each operation; which ones depends
+        on the zHCP program alone, so that another one has others
     """
 
     def __init__(self, parents, folder, names=None, moments=None,
-                 sabotaged=False, told=lambda point: None, distinct=False):
+                 sabotaged=False, told=lambda point: None, distinct=False,
+                 share=1):
         self._parents = parents
         self._distinct = distinct
+        self._share = share
         self._moments = moments or kill.MOMENTS
         self._folder = pathlib.Path(folder)
         self._sabotaged = sabotaged
@@ -220,7 +229,7 @@ class Run:
             found = points_of(operations.ALL[task], cloud, self._moments,
                               self._distinct)
             with self._lock:
-                self._points.extend(found)
+                self._points.extend(found[_first(self._share)::self._share])
             return True
         began = time.monotonic()
         try:

@@ -130,5 +130,5 @@ class RemoteTest(testtools.TestCase):
 
     def test_programs_fit_into_one_request(self):
         for text in (program.zhcp(), program.guest()):
-            self.assertLess(len(text.send_command(OP, 'look', [])), 65000)
+            self.assertLess(len(text.send_command(OP, 'look', [])), 100000)
             self.assertLess(len(text.call_command(OP, 'look', [])), 700)

@@ -10,8 +10,9 @@ import hypothesis
 from hypothesis import strategies
 import testtools
 
-PART = os.path.join(os.path.dirname(__file__), '..', '..', '..',
-                    'zvm_common', 'remote', 'fcp_choice.sh')
+from zvm_common import remote
+
+PART = os.path.join(os.path.dirname(remote.__file__), 'fcp_choice.sh')
 NAME = 'c05076ffe5001000'
 NUMBERS = ['3B%02X' % number for number in range(10)]
 #: What makes a device unfit: its record, how z/VM lists it, who names it.

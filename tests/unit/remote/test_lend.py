@@ -216,8 +216,9 @@ class LentTest(LendBase):
             self.assertEqual(self.lent, found)
 
     def test_a_compute_host_of_the_same_name_has_none_of_it(self):
-        compute = fcp.Devices(self.node.zhcp, self.devices._ranges,
-                              compute='cinder1')
+        compute = fcp.Devices(
+            self.node.zhcp, model.DeviceRanges.parse('3B00-3B0F'),
+            compute='cinder1')
         self.assertEqual((), compute.used())
 
     def test_no_guest_gets_the_hosts_devices(self):

@@ -167,7 +167,8 @@ class OtherTest(Base):
 
     def test_held_after_an_attach_that_failed_they_cool_before_they_are_free(
             self):
-        self.node.write('fail/Image_Device_Dedicate_DM', '204 8\n')
+        # the directory manager's fault, and not the device's
+        self.node.write('fail/Image_Device_Dedicate_DM', '500 8\n')
         self.assertRaises(exceptions.SmapiFailed, self.use)
         os.unlink(os.path.join(self.node.root,
                                'fail/Image_Device_Dedicate_DM'))
@@ -219,7 +220,8 @@ class OtherTest(Base):
         self.node.write('fail/Image_Device_Dedicate_DM', '204 8\n')
         self.assertRaises(exceptions.SmapiFailed, self.use)
         self.assertEqual('ours', self.look().state)
-        self.assertEqual({'3B00': 'held', '3C00': 'held'}, self.states())
+        self.assertEqual({'3B00': 'quarantined', '3C00': 'held'},
+                         self.states())
 
     def test_of_a_guest_that_is_off_the_directory_gets_the_devices(self):
         self.node.guest_off(GUEST)
