@@ -137,7 +137,8 @@ port
         self.assertEqual((1, ''), (done.returncode, done.stdout))
         self.assertEqual(
             ['zvm-simulator: world.lpars.host1.colour: unknown key; known: '
-             'connector_port, fcp_devices, guests, pools, targets, zhcp',
+             'connector_port, disks, fcp_devices, guests, pools, targets, '
+             'zhcp',
              'zvm-simulator: world.lpars.host1.zhcp.node: is missing'],
             done.stderr.splitlines())
 
