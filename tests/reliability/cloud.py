@@ -197,6 +197,18 @@ class Cloud(contextlib.ExitStack):
         self._ahead += _LEASES
         self.simulator.event(clock=str(self._ahead))
 
+    def settle(self):
+        """All terms are over, and both services have swept.
+
+        A device that was held for another back-end's volume cools then.
+        """
+        for _ in range(2):
+            self.let_leases_run_out()
+            self.sweep()
+            if all(each['state'] != 'cooling'
+                   for each in self.truth.devices()):
+                break
+
     def records(self):
         """What both services know, see their sides."""
         return {**self.ask('cinder', 'records'), **self.ask('nova',
@@ -399,8 +411,7 @@ class Cloud(contextlib.ExitStack):
             self.delete(volume['id'])
         self.take_back()
         if any(each['state'] == 'cooling' for each in self.truth.devices()):
-            self.let_leases_run_out()
-            self.ask('nova', 'sweep')
+            self.settle()
         self.truth.rest()
 
 

@@ -139,8 +139,7 @@ def _landed(point, operation, cloud):
 
 def _settled(point, operation, cloud):
     cloud.simulator.forget_faults()
-    cloud.let_leases_run_out()
-    cloud.sweep()
+    cloud.settle()
     return invariants.broken(invariants.SETTLED, cloud)
 
 

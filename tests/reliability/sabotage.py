@@ -14,14 +14,9 @@ _MOVED = (
     ("""    r_fcp=$attach_devices
     save_lun
     settle || attach_unsettled
-    take_devices || attach_undone
-    r_phase=''
-    save_lun
 """, """    r_fcp=$attach_devices
-    take_devices || attach_undone
-    r_phase=''
+    take_all "$9" || attach_undone
     settle || attach_unsettled
-    save_lun
 """),
 )
 

@@ -48,7 +48,7 @@ def world():
                  'physical_wwpn': '20076d8500001181',
                  'npiv_wwpn': 'c05076ffe5001000'}],
             'pools': {POOL: [
-                dict(line, lun='4011400000000000', count=5, size='1G',
+                dict(line, lun='4011400000000000', count=8, size='1G',
                      contents='zero'),
                 dict(line, lun='4011400800000000', count=2, size='2G',
                      contents='random')],
