@@ -26,7 +26,7 @@ class CrashPointsTest(testtools.TestCase):
 
     def test_nothing_is_wrong_after_any_crash(self):
         found = crashpoints.run(self.parents, self.folder / 'all',
-                                distinct=True, share=3)
+                                distinct=True, share=4)
         self.assertEqual(
             ([], []), (found.get('left', []), [
                 point for point in found['list'] if not point['ok']]))
