@@ -140,7 +140,13 @@ class Machine(stateful.RuleBasedStateMachine):
 
     def attached(self):
         return [(each['server'], each['volume'])
-                for each in self.cloud.records()['mappings']]
+                for each in self.cloud.records()['mappings']
+                if not each['root']]
+
+    def rooted(self):
+        """Servers that boot from a volume."""
+        return {each['server'] for each in self.cloud.records()['mappings']
+                if each['root']}
 
     def count(self, what):
         self.stage.counts[what] += 1
@@ -334,10 +340,14 @@ class Machine(stateful.RuleBasedStateMachine):
         return [each for each in self.snapshots() if each[1] in found]
 
     @stateful.precondition(lambda self: len(self.servers()) < MOST_SERVERS)
-    @stateful.rule(death=_DEATHS, count=st.integers(0, 1))
-    def boot(self, death, count):
-        chosen = self.volumes('available')[:count]
-        server = self.cloud.ask('nova', 'new_server', volumes=chosen)
+    @stateful.rule(death=_DEATHS, count=st.integers(0, 1),
+                   rooted=st.booleans())
+    def boot(self, death, count, rooted):
+        """What a tenant has written to a root stands for an image."""
+        chosen = self.volumes('available')
+        root = chosen.pop() if rooted and chosen else None
+        server = self.cloud.ask('nova', 'new_server', volumes=chosen[:count],
+                                root=root)
         self.do('build', death, {'server': server['uuid']})
 
     @stateful.rule(way=st.sampled_from(('ssh', 'iucv', 'both')))
@@ -384,7 +394,10 @@ class Machine(stateful.RuleBasedStateMachine):
     def renew(self, death, place, call):
         """The guest is started anew, or made anew, or gone."""
         found = self.servers()
-        self.do(call, death, {'server': found[place % len(found)]})
+        server = found[place % len(found)]
+        if call in ('rebuild', 'shelve') and server in self.rooted():
+            call = 'reboot'     # those have an image here
+        self.do(call, death, {'server': server})
 
     @stateful.precondition(lambda self: self.servers())
     @stateful.rule(death=_DEATHS, place=_PLACES)
