@@ -2,6 +2,7 @@
 """What sequences have found, one story a test."""
 
 import contextlib
+import pathlib
 
 import testtools
 
@@ -9,6 +10,7 @@ from tests.reliability import cloud as clouds
 from tests.reliability import crashpoints
 from tests.reliability import invariants
 from tests.reliability import operations
+from tests.reliability import truth
 
 
 class StoriesTest(testtools.TestCase):
@@ -20,6 +22,29 @@ class StoriesTest(testtools.TestCase):
         parents, folder = stack.enter_context(crashpoints.started())
         self.cloud = stack.enter_context(
             clouds.Cloud(parents, folder / 'cloud'))
+
+    def sizes(self):
+        """Bytes of all disks that the Linux of the only guest shows."""
+        guest, = self.cloud.simulator.state()['lpars'][truth.LPAR][
+            'guests'].keys() - {truth.ZHCP}
+        folder = pathlib.Path(self.cloud.simulator.node_folder(
+            truth.LPAR, guest))
+        return {512 * int(path.read_text()) for path
+                in folder.glob('sys/block/sd*/size')}
+
+    def test_a_volume_extended_while_detached_is_larger_in_the_guest(self):
+        volume = self.cloud.create()
+        server = self.cloud.boot(volume)
+        self.assertEqual({2 ** 30}, self.sizes())
+        self.cloud.detach(server, volume)
+        self.cloud.promise(volume, volume)
+        row = self.cloud.ask('cinder', 'extend', volume=volume, gib=2)
+        self.assertEqual(('available', 2), (row['status'], row['size']))
+        self.cloud.attach(server, volume)
+        self.assertEqual({2 ** 31}, self.sizes())
+        self.assertTrue(self.cloud.truth.has(
+            self.cloud.truth.lun_of(volume)['lun'],
+            self.cloud.written[volume]))
 
     def test_a_guest_that_comes_after_its_server_was_deleted(self):
         """It has nothing of ours, is told, and nobody deletes it.
