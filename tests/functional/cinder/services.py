@@ -208,7 +208,7 @@ def _devices(services, backend, attachment):
     from zvm_common import fcp
     found = services.cinder.managers[backend].driver._backend
     return fcp.Devices(found.zhcp, found.settings.fcp_list,
-                       attachment['connector']['host'])
+                       compute=attachment['connector']['host'])
 
 
 def _answer(services, question):
