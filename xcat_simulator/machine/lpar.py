@@ -85,8 +85,9 @@ class VirtualMachine:
         self.console += scsiboot.ACQUIRING
         try:
             root = scsiboot.find(self, virtual)
-            options = linuxes.LinuxOptions(distro=scsiboot.distro_of(
-                root.disk))
+            iucv = scsiboot.lets_zhcp_in(root.disk)
+            options = linuxes.LinuxOptions(
+                distro=scsiboot.distro_of(root.disk), ssh=not iucv, iucv=iucv)
         except scsiboot.NotLoaded as why:
             self.loaded = False
             self.console += '%s\n%s' % (why, scsiboot.WAITING)

@@ -7,8 +7,9 @@ does not work, and the guest stays logged on in a disabled wait.
 
 A disk can be booted when its first 512 bytes are not all zero. A line
 ``zvm-simulator: distro=sles15`` among them says what it boots, else it is
-rhel9. What the Linux keeps in its files is lost with its guest: the disk has
-only what was written to it.
+rhel9; with a line ``zvm-simulator: iucv`` it runs iucvserd for the zHCP and
+knows no ssh key. What the Linux keeps in its files is lost with its guest: the
+disk has only what was written to it.
 
 Console texts are those of CP and of the machine loader; "Linux version" stands
 behind them once a kernel has begun.
@@ -29,6 +30,7 @@ MOVING = ('MLOPDM003I: Machine loader finished, moving data to final storage '
 WAITING = 'HCPGIR450W CP entered; disabled wait PSW 00020001 80000000\n'
 _IPL = re.compile(r'^\s*IPL\s+(?:0X)?0*([0-9A-F]{1,4})\b', re.I | re.M)
 _MARK = re.compile(rb'^zvm-simulator: distro=([a-z0-9.]+)$', re.M)
+_IUCV = re.compile(rb'^zvm-simulator: iucv$', re.M)
 _WORDS = ('PORTNAME', 'LUN', 'BOOTPROG', 'BR_LBA', 'SCPDATA')
 
 
@@ -90,15 +92,24 @@ def find(vm, virtual):
     return Root(virtual, wwpn, lun, disk)
 
 
+def lets_zhcp_in(disk):
+    """Is what it boots reached by IUCV, and not by ssh?"""
+    return bool(_IUCV.search(_lines(disk)))
+
+
 def distro_of(disk):
     """What a disk boots; raises NotLoaded for what nobody knows."""
-    found = _MARK.search(_sector(disk).replace(b'\0', b'\n'))
+    found = _MARK.search(_lines(disk))
     name = found[1].decode() if found else 'rhel9'
     try:
         distro.find(name)
     except ValueError as error:
         raise NotLoaded('Kernel panic: %s' % error) from error
     return name
+
+
+def _lines(disk):
+    return _sector(disk).replace(b'\0', b'\n')
 
 
 def _sector(disk):

@@ -150,7 +150,7 @@ verb_admit() {
         refuse busy "$(fcp_row)" ;;
     esac
     [ -z "$f_volumes" ] || refuse busy "$(fcp_row)"
-    f_cool='' f_tries=''
+    f_cool='' f_tries='' f_warm=''
     [ "$f_state" != cooling ] || f_state=held
     give_back free || refuse smapi "$(smapi_said undedicate "$1")"
     answer "ok device=$1 state=free"

@@ -49,9 +49,11 @@ read_request() { # g_user, g_sha, g_end, g_seconds, g_words
     need is_userid "$1"
     need is_hex 64 "$2"
     need is_number "$3"
+    # which verbs there are the guest program says, but for those of its own
     case $4 in
-        hello | attach | detach | forget) ;;
-        *) refuse usage "text=$(text "no verb $4")" ;;
+        begin | run | end | '' | *[!a-z]*)
+            refuse usage "text=$(text "no verb $4")"
+            ;;
     esac
     g_user=$1 g_sha=$2 g_end=$(($(date +%s) + $3)) g_seconds=$CONNECTED
     [ "$3" -ge "$CONNECTED" ] || g_seconds=$3

@@ -15,11 +15,14 @@ def unreachable(*_args):
 
 class Case(manager.ManagerCase):
 
-    def bootable(self, distro=DISTRO, **metadata):
-        """A volume that an image was written to: its id."""
+    def bootable(self, distro=DISTRO, mark='', **metadata):
+        """A volume that an image was written to: its id.
+
+        :param mark: a further line for the simulator
+        """
         volume = self.lpar.claim()
-        self._write(volume, 'zvm-simulator: distro=%s\nof %s\n'
-                    % (distro, volume))
+        self._write(volume, 'zvm-simulator: distro=%s\nof %s\n%s\n'
+                    % (distro, volume, mark))
         self.cinder.volumes[volume] = {
             'display_name': volume, 'id': volume, 'size': 1,
             'multiattach': False, 'availability_zone': self.cinder.az,

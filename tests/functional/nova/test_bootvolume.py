@@ -60,6 +60,19 @@ class BootTest(bootvolumes.Case):
         self.assert_runs()
 
 
+class IucvTest(bootvolumes.Case):
+
+    def test_a_linux_that_is_reached_by_iucv_alone(self):
+        data = self.lpar.claim()
+        self.boot_from(self.bootable(mark='zvm-simulator: iucv'), data)
+        self.assertEqual(8, len(self._paths(self.server)))
+        self._reboot_server(self.server, hard=True)
+        self.assertEqual(('ACTIVE', None), self._state(self.server))
+        self.assertEqual(8, len(self._paths(self.server)))
+        self.assertEqual({'used'}, self._states(self.volumes))
+        self.delete()
+
+
 class OtherLifeTest(bootvolumes.Case):
     """What a Linux on a root volume brings along."""
 

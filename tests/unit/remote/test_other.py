@@ -131,6 +131,12 @@ class OtherTest(Base):
                                           for d in self.devices.list()])
         self.assertEqual({}, self.states())
 
+    def test_an_operator_ends_it(self):
+        self.gone(self.use())
+        for number in ('3B00', '3C00'):
+            self.devices.admit(number)
+        self.assertEqual({}, self.states())
+
     def test_a_restart_of_the_zhcp_begins_the_term_anew(self):
         self.gone(self.use())
         self.later()
