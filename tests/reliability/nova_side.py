@@ -207,22 +207,16 @@ class Side:
             _mapping(server, volume).attachment_id)
 
     def stop(self, server):
-        context, instance = _asked(server, 'stop')
-        instance.task_state = 'powering-off'
-        instance.save()
+        context, instance = _asked(server, 'stop', 'powering-off')
         self._manager.stop_instance(context, instance, True)
 
     def start(self, server):
-        context, instance = _asked(server, 'start')
-        instance.task_state = 'powering-on'
-        instance.save()
+        context, instance = _asked(server, 'start', 'powering-on')
         self._manager.start_instance(context, instance)
 
     def reboot(self, server):
         """Hard."""
-        context, instance = _asked(server, 'reboot')
-        instance.task_state = 'rebooting_hard'
-        instance.save()
+        context, instance = _asked(server, 'reboot', 'rebooting_hard')
         self._manager.reboot_instance(context, instance, None, 'HARD')
 
     def resize(self, server):
@@ -251,9 +245,7 @@ class Side:
 
     def rebuild(self, server):
         """From the same image, on the same host."""
-        context, instance = _asked(server, 'rebuild')
-        instance.task_state = 'rebuilding'
-        instance.save()
+        context, instance = _asked(server, 'rebuild', 'rebuilding')
         self._manager.image_api = Images()
         self._manager.rebuild_instance(
             context, instance, _IMAGE, _IMAGE, [], None, {},
@@ -269,9 +261,7 @@ class Side:
         self._manager.shelve_offload_instance(context, instance, False, [])
 
     def unshelve(self, server):
-        context, instance = _asked(server, 'unshelve')
-        instance.task_state = 'unshelving'
-        instance.save()
+        context, instance = _asked(server, 'unshelve', 'unshelving')
         self._manager.unshelve_instance(
             context, instance, {'id': _IMAGE, 'properties': {
                 'os_distro': 'rhel9'}}, {}, HOST, None, [])
@@ -292,9 +282,7 @@ class Side:
         instance.save()
 
     def destroy(self, server):
-        context, instance = _asked(server, 'delete')
-        instance.task_state = 'deleting'
-        instance.save()
+        context, instance = _asked(server, 'delete', 'deleting')
         if instance.host is None:       # the API deletes what no host has
             self._delete_rows(server)
             instance.destroy()
@@ -451,12 +439,19 @@ def _context():
     return found
 
 
-def _asked(server, action):
-    """Context and server of a request, as the API hands them over."""
+def _asked(server, action, task=None):
+    """Context and server of a request, as the API hands them over.
+
+    :param task: the task state that the API has set before
+    """
     from nova import objects
     context = _context()
     objects.InstanceAction.action_start(context, server, action)
-    return context, _instance(server, context)
+    instance = _instance(server, context)
+    if task is not None:
+        instance.task_state = task
+        instance.save()
+    return context, instance
 
 
 def _instance(server, context=None):

@@ -110,6 +110,17 @@ class ManagerCase(integrated_helpers._IntegratedTestBase):
         server = self.api.post_server({'server': server})
         return self._wait_for_state_change(server, expected)
 
+    def stop(self, server):
+        self.api.post_server_action(server['id'], {'os-stop': None})
+        self._wait_for_state_change(server, 'SHUTOFF')
+
+    def start(self, server):
+        self.api.post_server_action(server['id'], {'os-start': None})
+        self._wait_for_state_change(server, 'ACTIVE')
+
+    def sweep(self):
+        self.driver.sweep(self.context)
+
     def _attach(self, server, volume):
         self.api.post_server_volume(server['id'], {
             'volumeAttachment': {'volumeId': volume}})

@@ -51,12 +51,10 @@ class ManagerTest(manager.ManagerCase):
         volumes = [self.lpar.claim(), self.lpar.claim()]
         server = self._boot(volumes[0])
         self._reboot_server(server, hard=True)
-        self.api.post_server_action(server['id'], {'os-stop': None})
-        self._wait_for_state_change(server, 'SHUTOFF')
+        self.stop(server)
         self._attach(server, volumes[1])
         self.assertEqual('pending', self.lpar.look(volumes[1]).phase)
-        self.api.post_server_action(server['id'], {'os-start': None})
-        self._wait_for_state_change(server, 'ACTIVE')
+        self.start(server)
         self.assertEqual(8, len(self._paths(server)))
         self.assertEqual('', self.lpar.look(volumes[1]).phase)
 

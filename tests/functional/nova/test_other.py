@@ -52,17 +52,6 @@ class Case(manager.ManagerCase):
     def devices(self):
         return {str(d.number): d.state for d in self.lpar.devices.list()}
 
-    def stop(self, server):
-        self.api.post_server_action(server['id'], {'os-stop': None})
-        self._wait_for_state_change(server, 'SHUTOFF')
-
-    def start(self, server):
-        self.api.post_server_action(server['id'], {'os-start': None})
-        self._wait_for_state_change(server, 'ACTIVE')
-
-    def sweep(self):
-        self.driver.sweep(self.context)
-
     def later(self):
         """The zHCP's clock goes on by more than the term of cooling."""
         self.lpars.simulator.event(clock='700')

@@ -10,17 +10,6 @@ PATTERN = manager.PATTERN
 
 class Case(manager.ManagerCase):
 
-    def stop(self, server):
-        self.api.post_server_action(server['id'], {'os-stop': None})
-        self._wait_for_state_change(server, 'SHUTOFF')
-
-    def start(self, server):
-        self.api.post_server_action(server['id'], {'os-start': None})
-        self._wait_for_state_change(server, 'ACTIVE')
-
-    def sweep(self):
-        self.driver.sweep(self.context)
-
     def phase(self, volume):
         lun = self.lpar.look(volume)
         return lun.state, lun.phase
