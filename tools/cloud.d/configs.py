@@ -182,18 +182,6 @@ def _as_text(parser):
     return output.getvalue()
 
 
-def compute(place):
-    """nova-compute's own file: Nova's without the databases.
-
-    A nova-compute that knows them complains at each start, as none of them
-    is its to read.
-    """
-    parser = read(place.conf('nova'))
-    for section in ('api_database', 'database'):
-        parser.remove_section(section)
-    write(place.conf('nova', 'nova-cpu.conf'), _as_text(parser))
-
-
 def clouds(place):
     """For the openstack client, openstacksdk and people."""
     return """\

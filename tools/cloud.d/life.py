@@ -76,7 +76,6 @@ def _identity(place, first, lap):
 def _plugin(place, lap):
     for name in ('pre-install', 'install', 'post-config'):
         plugin.phase(place, 'stack', name)
-    configs.compute(place)
     lap('the devstack plugin has configured the drivers')
 
 

@@ -109,8 +109,8 @@ def init(place):
 
 
 def discover(place):
-    """Lets Nova's API know its compute hosts."""
-    _manage(place, 'nova', 'cell_v2', 'discover_hosts')
+    """Lets Nova's API know its compute hosts, as devstack does at its end."""
+    _manage(place, 'nova', 'cell_v2', 'discover_hosts', '--by-service')
 
 
 def start_volume(place):
@@ -121,7 +121,8 @@ def start_volume(place):
 def start_compute(place, number):
     """nova-compute of one LPAR."""
     names = {1: ('nova-compute', 'nova-cpu.conf'),
-             2: ('nova-compute2', 'nova-cpu2.conf')}
+             # As the devstack plugin names and starts it.
+             2: ('n-cpu-2', 'nova-cpu2.conf')}
     name, conf = names[number]
     processes.start(place, name, [
         *_script(place, 'nova-compute'), '--config-file',

@@ -212,20 +212,6 @@ class Listener(fixtures.Fixture):
 
 class ConfigsTest(CloudCase):
 
-    def test_nova_compute_knows_no_database(self):
-        place.write(self.place.conf('nova'), configs.text(
-            configs.nova(self.place)))
-        configs.compute(self.place)
-        own = self.place.conf('nova', 'nova-cpu.conf')
-        self.assertNotIn(self.place.passwords['database'], own.read_text())
-        nova, compute = (configs.read(path) for path in (
-            self.place.conf('nova'), own))
-        self.assertEqual(
-            {'api_database', 'database'},
-            set(nova.sections()) - set(compute.sections()))
-        self.assertEqual(dict(nova['service_user']),
-                         dict(compute['service_user']))
-
     def test_files_are_for_this_user_alone(self):
         place.write(self.place.conf('nova'), 'x')
         mode = self.place.conf('nova').stat().st_mode
