@@ -26,7 +26,7 @@ _DAEMONS = (('cinder-scheduler', 'cinder'), ('cinder-volume', 'cinder'),
 LISTENING = ('epmd', 'rabbitmq', 'mariadb', 'keystone', 'glance', 'placement',
              'cinder', 'nova', 'neutron')
 # What must have sent a heartbeat before the cloud is ready.
-BACKENDS = ('cinder1@zvmssio1', 'cinder1@zvmssio2')
+BACKENDS = ('cinder1@zvmssio1', 'cinder1@zvmssio2', 'cinder1@zvmssio3')
 COMPUTES = ('compute1', 'compute2')
 
 
