@@ -40,7 +40,7 @@ def _api(place, name, module, workers, threads):
 
     Glance gets its images in chunks, hence the options on chunked input.
     """
-    command = [place.scripts / 'uwsgi', '--http-socket',
+    command = [*_script(place, 'uwsgi'), '--http-socket',
                '%s:%d' % (ADDRESS, place.port(name)), '--module',
                module + ':application', '--master', '--processes', workers,
                '--threads', threads, '--enable-threads', '--thunder-lock',
