@@ -31,6 +31,13 @@ connection = mysql+pymysql://nova
 [api_database]
 connection = mysql+pymysql://nova_api
 """
+# Settings of a real management node with one LPAR: nothing is started then.
+ONE_LPAR = {
+    'ZVM_XCAT_SERVER': 'mn.example.com', 'ZVM_XCAT_USERNAME': 'cloud',
+    'ZVM_XCAT_PASSWORD': 'secret', 'ZVM_HYPERVISORS': 'host1',
+    'ZVM_FCP_LISTS': '1A00;1B00', 'ZVM_ZHCP_FCP_LISTS': '1AFE;1BFE',
+    'ZVM_SCSI_POOLS': 'zpool1', 'ZVM_CONNECTOR_URLS': 'http://127.0.0.1:1',
+}
 _PROGRAMS = {
     'python3': 'exec %s "$@"' % sys.executable,
     'zvm-simulator': 'exec %s -m xcat_simulator.cli "$@"' % sys.executable,
@@ -62,6 +69,23 @@ def free_ports(count):
     finally:
         for each in sockets:
             each.close()
+
+
+def written(path):
+    """{section: {option: value}} as the file has them, each once."""
+    found, section = {}, None
+    for line in path.read_text().splitlines():
+        if line.startswith('['):
+            section = line.strip('[]')
+            if section in found:
+                raise AssertionError('%s has [%s] twice' % (path, section))
+            found[section] = {}
+        elif line:
+            name, _, value = line.partition(' = ')
+            if name in found[section]:
+                raise AssertionError('%s is there twice' % name)
+            found[section][name] = value
+    return found
 
 
 class Stage(fixtures.Fixture):

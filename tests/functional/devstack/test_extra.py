@@ -67,8 +67,8 @@ class ExtraTest(testtools.TestCase):
 
     def test_the_second_lpar_has_a_nova_compute_of_its_own(self):
         self.stage.stack('extra')
-        first = test_phases.written(self.stage.config('nova-cpu'))
-        second = test_phases.written(self.stage.config('nova-cpu2'))
+        first = stages.written(self.stage.config('nova-cpu'))
+        second = stages.written(self.stage.config('nova-cpu2'))
         state = self.stage.folder / 'zvm' / 'nova' / 'compute2'
         self.assertEqual(
             {('DEFAULT', 'host'), ('DEFAULT', 'state_path'),

@@ -29,23 +29,6 @@ def options(path, group, opts):
     return found[group]
 
 
-def written(path):
-    """{section: {option: value}} as the file has them, each once."""
-    found, section = {}, None
-    for line in path.read_text().splitlines():
-        if line.startswith('['):
-            section = line.strip('[]')
-            if section in found:
-                raise AssertionError('%s has [%s] twice' % (path, section))
-            found[section] = {}
-        elif line:
-            name, _, value = line.partition(' = ')
-            if name in found[section]:
-                raise AssertionError('%s is there twice' % name)
-            found[section][name] = value
-    return found
-
-
 class StackedTest(testtools.TestCase):
     """One stack for all: tests look at what it has left."""
 
@@ -60,7 +43,7 @@ class StackedTest(testtools.TestCase):
         cls.output += cls.stage.stack('test-config')
 
     def test_each_back_end_has_a_section_that_the_driver_takes(self):
-        found = written(self.stage.config('cinder'))
+        found = stages.written(self.stage.config('cinder'))
         self.assertEqual('zvmssio1,zvmssio2',
                          found['DEFAULT']['enabled_backends'])
         self.assertEqual('zvmssio1', found['DEFAULT']['default_volume_type'])
@@ -80,30 +63,30 @@ class StackedTest(testtools.TestCase):
     def test_options_of_ours_exist(self):
         known = {opt.dest for opt in cinder_opts.backend_opts()}
         for name in ('zvmssio1', 'zvmssio2'):
-            section = written(self.stage.config('cinder'))[name]
+            section = stages.written(self.stage.config('cinder'))[name]
             self.assertEqual(set(), {
                 each for each in section if each.startswith('zvm_')} - known)
         known = {opt.dest for opt in nova_opts.zvm_opts()}
-        section = written(self.stage.config('nova'))['zvm']
+        section = stages.written(self.stage.config('nova'))['zvm']
         self.assertEqual(set(), {
             each for each in section if each.startswith('zvm_')} - known)
 
     def test_server_and_volume_meet_in_one_zone(self):
-        cinder = written(self.stage.config('cinder'))
-        nova = written(self.stage.config('nova'))
+        cinder = stages.written(self.stage.config('cinder'))
+        nova = stages.written(self.stage.config('nova'))
         self.assertEqual('lpar1',
                          cinder['DEFAULT']['default_availability_zone'])
         self.assertEqual('lpar1', nova['DEFAULT']['default_schedule_zone'])
         self.assertEqual('False', nova['cinder']['cross_az_attach'])
 
     def test_service_tokens_are_sent_and_wanted(self):
-        self.assertEqual('True', written(self.stage.config('cinder'))[
+        self.assertEqual('True', stages.written(self.stage.config('cinder'))[
             'keystone_authtoken']['service_token_roles_required'])
-        self.assertEqual('True', written(self.stage.config('nova'))[
+        self.assertEqual('True', stages.written(self.stage.config('nova'))[
             'service_user']['send_service_user_token'])
 
     def test_nova_has_the_driver_and_its_first_lpar(self):
-        found = written(self.stage.config('nova'))
+        found = stages.written(self.stage.config('nova'))
         self.assertEqual('zvm_volume.ZVMVolumeDriver',
                          found['DEFAULT']['compute_driver'])
         self.assertEqual('zvm%05x', found['DEFAULT']['instance_name_template'])
@@ -111,7 +94,7 @@ class StackedTest(testtools.TestCase):
         self.assertTrue(os.path.isdir(found['zvm']['image_tmp_path']))
 
     def assert_lpar(self, number, name):
-        found = written(self.stage.config(name))
+        found = stages.written(self.stage.config(name))
         port = self.stage.environment['ZVM_CONNECTOR_PORTS'].split()[
             number - 1]
         self.assertEqual('http://127.0.0.1:%s' % port,
@@ -123,14 +106,14 @@ class StackedTest(testtools.TestCase):
                               nova_opts.zvm_opts()))
 
     def test_nova_compute_knows_no_database(self):
-        found = written(self.stage.config('nova-cpu'))
+        found = stages.written(self.stage.config('nova-cpu'))
         self.assertNotIn('connection', found['database'])
         self.assertNotIn('connection', found['api_database'])
-        self.assertEqual(written(self.stage.config('nova'))['zvm'],
+        self.assertEqual(stages.written(self.stage.config('nova'))['zvm'],
                          found['zvm'])
 
     def test_tempest_knows_what_is_refused(self):
-        found = written(self.stage.config('tempest'))
+        found = stages.written(self.stage.config('tempest'))
         compute = found['compute-feature-enabled']
         self.assertEqual(('True', 'True', 'False', 'False'), tuple(
             compute[name] for name in ('resize', 'pause', 'rescue',

@@ -49,7 +49,7 @@ class RealTest(testtools.TestCase):
         found = self.section(stage, 'nova', 'zvm', nova_opts.zvm_opts())
         self.assertEqual((PASSWORD, 'pok1'),
                          (found.password, str(found.hypervisor)))
-        self.assertEqual('https://zcc1.example.com', test_phases.written(
+        self.assertEqual('https://zcc1.example.com', stages.written(
             stage.config('nova'))['zvm']['cloud_connector_url'])
 
     def test_nothing_is_started(self):
@@ -84,7 +84,7 @@ class RealTest(testtools.TestCase):
             ZVM_CONNECTOR_URLS='http://zcc1.example.com',
             CINDER_ENABLED_BACKENDS='lvm:lvmdriver-1,zvm:fast,zvm:slow')
         stage.stack(*test_phases.BEFORE_SERVICES, 'test-config')
-        found = test_phases.written(stage.config('cinder'))
+        found = stages.written(stage.config('cinder'))
         self.assertEqual('lvmdriver-1,fast,slow',
                          found['DEFAULT']['enabled_backends'])
         self.assertEqual(['gold', 'silver'], [
@@ -92,7 +92,7 @@ class RealTest(testtools.TestCase):
         self.assertEqual({'lpar1'}, {
             found[name]['backend_availability_zone']
             for name in ('fast', 'slow')})
-        found = test_phases.written(stage.config('tempest'))
+        found = stages.written(stage.config('tempest'))
         self.assertEqual('True',
                          found['volume-feature-enabled']['multi_backend'])
         self.assertEqual('fast,slow', found['volume']['backend_names'])
