@@ -3,6 +3,8 @@
 
 import os
 import stat
+import subprocess
+import sys
 
 from oslo_config import cfg
 import requests
@@ -207,3 +209,38 @@ class EndTest(testtools.TestCase):
         self.assertNotEqual(0, done.returncode)
         self.assertIn('zvm-simulator does not answer on port %s'
                       % stage.environment['ZVM_SIMULATOR_PORT'], done.stdout)
+
+
+class EditableNovaTest(testtools.TestCase):
+    """devstack's Nova is no wheel: the driver must lie in its sources."""
+
+    FIND = ('import importlib.util, sys; '
+            'print(importlib.util.find_spec("nova.virt.zvm_volume").origin)')
+
+    def setUp(self):
+        super().setUp()
+        self.stage = self.useFixture(stages.Stage(**stages.ONE_LPAR))
+        # It comes before what is installed, as in devstack.
+        self.nova = self.stage.folder / 'lib'
+        self.virt = self.nova / 'nova' / 'virt'
+        self.virt.mkdir(parents=True)
+        for folder in (self.virt.parent, self.virt):
+            (folder / '__init__.py').write_text('')
+
+    def phase(self, *words):
+        done = self.stage.phase(*words, NOVA_DIR=str(self.nova))
+        self.assertEqual(0, done.returncode, done.stdout)
+
+    def found(self):
+        return subprocess.run(
+            [sys.executable, '-c', self.FIND], text=True,
+            capture_output=True, env=self.stage.environment).stdout.strip()
+
+    def test_the_driver_is_linked_and_unlinked(self):
+        self.assertEqual('', self.found())
+        for _ in range(2):
+            self.phase('stack', 'install')
+            self.assertEqual(str(self.virt / 'zvm_volume' / '__init__.py'),
+                             self.found())
+        self.phase('clean')
+        self.assertFalse(os.path.lexists(self.virt / 'zvm_volume'))
