@@ -122,9 +122,16 @@ class MistakeTest(testtools.TestCase):
                      **dict(REAL, ZVM_XCAT_PASSWORD=''))
 
     def test_files_that_cannot_be_read(self):
-        for name in ('ZVM_XCAT_PASSWORD_FILE', 'ZVM_CA_FILE'):
+        more = {'ZVM_IMAGE_NAME': 'one', 'ZVM_IMAGE_DISTRO': 'rhel9'}
+        for name in ('ZVM_XCAT_PASSWORD_FILE', 'ZVM_CA_FILE',
+                     'ZVM_IMAGE_FILE'):
             self.refused('%s: /nonexistent cannot be read' % name,
-                         **dict(REAL, **{name: '/nonexistent'}))
+                         **dict(REAL, **more, **{name: '/nonexistent'}))
+
+    def test_an_image_without_its_distribution(self):
+        self.refused('ZVM_IMAGE_FILE is set, so ZVM_IMAGE_DISTRO must be',
+                     **dict(REAL, ZVM_IMAGE_FILE='/nonexistent',
+                            ZVM_IMAGE_NAME='one'))
 
     def test_passwords_that_devstack_cannot_write(self):
         for password in ('one1  two', ' one2', 'one3 ', '-nee'):
@@ -139,6 +146,8 @@ class MistakeTest(testtools.TestCase):
                          'ZVM_HYPERVISORS: 2' % name,
                          **dict(REAL, **{name: 'one'}))
         self.refused('ZVM_POOL_LPARS has 3 words', ZVM_POOL_LPARS='1 2 1')
+        self.refused('ZVM_CONNECTOR_PORTS has 1 words',
+                     ZVM_CONNECTOR_PORTS='9081')
 
     def test_an_lpar_that_is_not_there(self):
         for number in ('3', '0', 'x'):
