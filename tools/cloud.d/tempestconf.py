@@ -67,6 +67,7 @@ def _sections(place, cloud):
             # Servers and volumes meet in one LPAR, that is, on one host.
             min_compute_nodes=1),
         'image': {'build_timeout': _PATIENCE},
+        'service-clients': {'http_timeout': 180},
         'volume': dict(
             patience, catalog_type='block-storage', endpoint_type='publicURL',
             min_microversion='3.0', max_microversion='latest'),
