@@ -161,7 +161,9 @@ class Cinder:
         except exception.ServiceNotFound:
             objects.Service(self.context, host=host, binary='cinder-volume',
                             topic='cinder-volume', report_count=0,
-                            availability_zone='nova').create()
+                            availability_zone=self.backends[name].get(
+                                'backend_availability_zone',
+                                'nova')).create()
 
     # what the API and the scheduler would do
 
