@@ -29,9 +29,8 @@ _TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 class Simulator(fixture.Simulator):
     """Its `process` is a :class:`Child`."""
 
-    def _start(self, world):
-        return Child(self._log, 'serve', self._option, world, '--port', '0',
-                     '--dir', self.dir)
+    def _start(self, *arguments):
+        return Child(self._log, *arguments)
 
 
 class Child:

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Makes the machines of a world from what its file says."""
 
+import dataclasses
+
 from xcat_simulator import machine
 from xcat_simulator.machine import directory
 from xcat_simulator.machine import model
@@ -79,7 +81,7 @@ class Added:
 
     def __init__(self, host, folder):
         self._host, self._folder = host, folder
-        self._texts = host.pool_texts()
+        self._texts = {}
         self._known = {path for disk in host.lpar.disks
                        for path in disk.paths()}
 
@@ -104,11 +106,12 @@ def _names(lun):
     return found + ([(lun.wwid,)] if lun.wwid else [])
 
 
-def lpar(spec, folder, disks, shares=()):
-    """An Lpar with its zHCP and guests defined, the zHCP powered on.
+def lpar(spec, folder, disks, shares=(), kept=None):
+    """An Lpar with its zHCP and guests defined, all of them off.
 
-    shares: {path: (path of the host, may it be written)} that its zHCP has
-    mounted.
+    shares: {path: (path of the host, may it be written)} that its zHCP will
+    have mounted. kept: {user ID: VirtualMachine.described} of an earlier run,
+    whose guests are there instead of the spec's.
     """
     found = {}
     for luns in spec.pools.values():
@@ -124,24 +127,30 @@ def lpar(spec, folder, disks, shares=()):
          for each in spec.devices],
         list(found.values()) + beside, spec.targets,
         zhcp_userid=spec.zhcp.userid)
+    for userid, found in (kept or _guests(spec)).items():
+        guest = made.restore(userid, found)
+        if kept and guest.linux is not None:
+            guest.linux.clean()
+    zhcp = made.guests.get(spec.zhcp.userid)
+    if zhcp is None or zhcp.linux is None:
+        raise model.MachineError('%s has no zHCP %s any more' % (
+            spec.name, spec.zhcp.userid))
+    zhcp.linux.shares.update(shares)
+    return made
+
+
+def _guests(spec):
+    """The zHCP and the guests as VirtualMachine.described has them."""
     entry = ENTRY % spec.zhcp.userid
     entry += 'IUCV ANY\n' if spec.zhcp.iucv_any else ''
     entry += ''.join('DEDICATE %s %s\n' % (number, number)
                      for number in spec.zhcp.devices)
-    made.define(spec.zhcp.userid, entry, options(spec.zhcp.linux))
-    zhcp = made.guests[spec.zhcp.userid]
-    zhcp.linux.shares.update(shares)
-    zhcp.power_on()
-    for guest in spec.guests:
-        made.define(guest.userid, guest.directory or ENTRY % guest.userid,
-                    options(guest.linux))
-    return made
-
-
-def options(linux):
-    """LinuxOptions of a spec.Linux."""
-    return machine.LinuxOptions(**{
-        key: getattr(linux, key) for key in linux.__dataclass_fields__})
+    every = [(spec.zhcp.userid, entry, spec.zhcp.linux)]
+    every += [(guest.userid, guest.directory or ENTRY % guest.userid,
+               guest.linux) for guest in spec.guests]
+    return {userid: {'directory': text, 'wwid': None,
+                     'linux': dataclasses.asdict(linux)}
+            for userid, text, linux in every}
 
 
 def power_guests(spec, made):

@@ -4,9 +4,10 @@
 import ipaddress
 import os
 import ssl
-import tempfile
 
 import trustme
+
+from xcat_simulator.machine import whole
 
 NAMES = ('localhost', '127.0.0.1')
 
@@ -30,22 +31,8 @@ def make(folder, names=NAMES):
     """
     authority = trustme.CA(organization_name='zvm-simulator')
     server = authority.issue_cert(*names)
-    write_whole(os.path.join(folder, 'ca.pem'),
-                authority.cert_pem.bytes())
+    whole.write(os.path.join(folder, 'ca.pem'), authority.cert_pem.bytes())
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     server.configure_cert(context)
     return context
-
-
-def write_whole(path, content, mode=0o644):
-    """Write bytes so that a reader sees the old file or the whole new one."""
-    handle, temporary = tempfile.mkstemp(dir=os.path.dirname(path))
-    try:
-        with os.fdopen(handle, 'wb') as stream:
-            stream.write(content)
-        os.chmod(temporary, mode)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise

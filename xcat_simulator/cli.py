@@ -65,6 +65,9 @@ def _add_serve(parser):
     parser.add_argument('--dir', required=True,
                         help='folder for state, disks and ca.pem; made when '
                              'missing, emptied of an earlier run')
+    parser.add_argument('--keep', action='store_true',
+                        help='do not empty it: the world of an earlier run '
+                             'goes on, after an IPL')
     parser.add_argument('--listen', metavar='ADDRESS',
                         default=simulator.LOOPBACK,
                         help='another address than 127.0.0.1; then with a '
@@ -99,7 +102,7 @@ def _serve(args):
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
     served = simulator.Simulator(_spec(args), args.dir, args.port,
-                                 args.listen)
+                                 args.listen, args.keep)
     try:
         served.start()
         for line in _greeting(served, args):
@@ -113,6 +116,8 @@ def _serve(args):
 def _greeting(served, args):
     yield 'serving https://%s:%d/xcatws, CA in %s' % (
         args.listen, served.port, os.path.join(args.dir, 'ca.pem'))
+    if served.goes_on:
+        yield 'the world in %s goes on' % args.dir
     for name, port in served.connectors.items():
         url = 'http://127.0.0.1:%d' % port
         if port == served.port:

@@ -44,6 +44,7 @@ class Simulator(fixtures.Fixture):
             with open(world, encoding='utf-8') as stream:
                 world = yaml.safe_load(stream)
         self.world = world if initial is None else initial
+        self.process = None
 
     def _setUp(self):
         folder = os.path.realpath(tempfile.mkdtemp(prefix='zvm-simulator-'))
@@ -51,34 +52,37 @@ class Simulator(fixtures.Fixture):
         self.dir = os.path.join(folder, 'state')
         self.ca_file = os.path.join(self.dir, 'ca.pem')
         self._log = os.path.join(folder, 'log')
-        world = os.path.join(folder, 'world')
-        with open(world, 'w', encoding='utf-8') as stream:
+        self._file = os.path.join(folder, 'world')
+        self.addCleanup(self.stop)
+        self._serve('--port', '0')
+
+    def _serve(self, *more):
+        with open(self._file, 'w', encoding='utf-8') as stream:
             if self._option == '--world':
                 yaml.safe_dump(self.world, stream)
             else:
                 json.dump(self.world, stream)
-        self.process = self._start(world)
-        self.addCleanup(self.stop)
+        self.process = self._start('serve', self._option, self._file,
+                                   '--dir', self.dir, *more)
         self.ports = self._wait()
         self.server = 'localhost:%d' % self.ports['mn']
         self.url = 'https://' + self.server
         self._context = ssl.create_default_context(cafile=self.ca_file)
 
-    def _start(self, world):
+    def _start(self, *arguments):
         environment = dict(os.environ)
         top = os.path.dirname(os.path.dirname(xcat_simulator.__file__))
         environment['PYTHONPATH'] = os.pathsep.join(filter(None, [
             top, environment.get('PYTHONPATH')]))
         with open(self._log, 'wb') as log:
             return subprocess.Popen(
-                [sys.executable, '-m', 'xcat_simulator.cli', 'serve',
-                 self._option, world, '--port', '0', '--dir', self.dir],
+                [sys.executable, '-m', 'xcat_simulator.cli', *arguments],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 env=environment, start_new_session=True)
 
     def _wait(self):
         """What ports.json says, once it is there."""
-        ready = os.path.join(self.dir, 'ports.json')
+        ready = self._ready()
         deadline = time.monotonic() + READY_SECONDS
         while not os.path.exists(ready):
             if self.process.poll() is not None:
@@ -91,6 +95,9 @@ class Simulator(fixtures.Fixture):
         with open(ready, encoding='utf-8') as stream:
             return json.load(stream)
 
+    def _ready(self):
+        return os.path.join(self.dir, 'ports.json')
+
     def log(self):
         """What the simulator has printed."""
         with open(self._log, encoding='utf-8', errors='replace') as stream:
@@ -98,13 +105,28 @@ class Simulator(fixtures.Fixture):
 
     def stop(self):
         """End the process, if it runs, and what it started."""
-        if self.process.poll() is None:
+        if self.process is not None and self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             try:
                 self.process.wait(STOP_SECONDS)
             except subprocess.TimeoutExpired:
                 os.killpg(self.process.pid, signal.SIGKILL)
                 self.process.wait()
+
+    def kill(self):
+        """End the process at once, as a failure of its machine does."""
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+        os.unlink(self._ready())      # nobody else does
+
+    def restart(self):
+        """Stop it and serve what is on its disks, at the same port.
+
+        That is an IPL of the z/VM systems and a restart of the MN. The CA is
+        a new one, in the same file.
+        """
+        self.stop()
+        self._serve('--port', str(self.ports['mn']), '--keep')
 
     def requests(self, server='mn'):
         """The journal of the MN, or of 'connector LPAR', or of all (None)."""

@@ -4,6 +4,8 @@
 import csv
 import threading
 
+from xcat_simulator import kept
+
 ZVM = 'zvm'
 COLUMNS = ('node', 'hcp', 'userid', 'nodetype', 'parent', 'comments',
            'disable', 'discovered', 'status')
@@ -46,14 +48,21 @@ class UnknownNodes(Exception):
         self.missed = missed
 
 
-class NodeTable:
+class NodeTable(kept.Kept):
     """Definitions by name, and the rows of the zvm table in their order."""
 
     def __init__(self, definitions=(), rows=()):
         self.lock = threading.RLock()
-        self._definitions = {name: dict(attributes)
-                             for name, attributes in dict(definitions).items()}
-        self._rows = [dict(row) for row in rows]
+        self.restore({'definitions': dict(definitions), 'rows': rows})
+
+    def described(self):
+        return {'definitions': self._definitions, 'rows': self._rows}
+
+    def restore(self, found):
+        self._definitions = {
+            name: dict(attributes)
+            for name, attributes in found['definitions'].items()}
+        self._rows = [dict(row) for row in found['rows']]
 
     def names(self):
         with self.lock:
@@ -74,11 +83,12 @@ class NodeTable:
             if name in self._definitions:
                 return False
             self._definitions[name] = dict(attributes)
-            kept = {key: attributes[key] for key in IN_TABLE
-                    if key in attributes}
-            kept.update(row or {})
-            if kept:
-                self._rows.append(dict(kept, node=name))
+            columns = {key: attributes[key] for key in IN_TABLE
+                       if key in attributes}
+            columns.update(row or {})
+            if columns:
+                self._rows.append(dict(columns, node=name))
+            self.changed()
             return True
 
     def remove(self, name):
@@ -87,6 +97,7 @@ class NodeTable:
             if self._definitions.pop(name, None) is None:
                 return False
             self._rows = [row for row in self._rows if row['node'] != name]
+            self.changed()
             return True
 
     def rows(self, table=ZVM):
@@ -114,6 +125,7 @@ class NodeTable:
                 with self.lock:
                     attributes = self._definitions.get(name, {})
                     attributes[ATTRIBUTES[table][column]] = value
+                    self.changed()
 
     def drop(self, table, names):
         """Remove the rows of these names from a table."""
@@ -126,6 +138,7 @@ class NodeTable:
             for name in names:
                 for attribute in attributes:
                     self._definitions.get(name, {}).pop(attribute, None)
+            self.changed()
 
     def row(self, name):
         """The columns of a name's row of the zvm table, {} without one."""
@@ -147,6 +160,7 @@ class NodeTable:
             row[column] = value
             if column in IN_TABLE and name in self._definitions:
                 self._definitions[name][column] = value
+            self.changed()
 
     def definitions(self):
         """{node: its attributes}, in the order of their definition."""

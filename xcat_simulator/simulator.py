@@ -16,6 +16,8 @@ from xcat_simulator import connector
 from xcat_simulator import faults
 from xcat_simulator import httpd
 from xcat_simulator import journal
+from xcat_simulator import kept
+from xcat_simulator.machine import whole
 from xcat_simulator.mn import daemon
 from xcat_simulator.mn import wsapi
 from xcat_simulator import spec
@@ -24,7 +26,9 @@ from xcat_simulator import world
 LOOPBACK = '127.0.0.1'
 MARKER = '.zvm-simulator'
 READY = 'ports.json'
-MADE = ('ca.pem', 'password', READY, 'luns', 'mn', 'nodes')
+PASSWORD = 'password'
+ANEW = ('ca.pem', READY)
+MADE = ANEW + (PASSWORD, 'luns', 'mn', 'nodes', kept.FOLDER)
 
 
 class FolderError(Exception):
@@ -35,9 +39,10 @@ class Folder:
     """The state folder, emptied of an earlier run and locked for this one.
 
     Only a folder that was empty or that a simulator marked is touched.
+    keep: a world that an earlier run has finished is left in it.
     """
 
-    def __init__(self, path):
+    def __init__(self, path, keep=False):
         self.path = os.path.realpath(path)
         os.makedirs(self.path, exist_ok=True)
         marker = os.path.join(self.path, MARKER)
@@ -51,12 +56,23 @@ class Folder:
             self._lock.close()
             raise FolderError('another simulator uses %s'
                               % self.path) from e
-        for name in MADE:
-            _remove(os.path.join(self.path, name))
+        for name in ANEW if keep and kept.is_whole(self.path) else MADE:
+            self.remove(name)
 
     def write(self, name, text, mode=0o644):
-        certificates.write_whole(os.path.join(self.path, name),
-                                 text.encode(), mode)
+        whole.write(os.path.join(self.path, name), text.encode(), mode)
+
+    def read(self, name):
+        """A file's text, None when it is not there."""
+        try:
+            with open(os.path.join(self.path, name),
+                      encoding='utf-8') as stream:
+                return stream.read()
+        except FileNotFoundError:
+            return None
+
+    def remove(self, name):
+        _remove(os.path.join(self.path, name))
 
     def close(self):
         self._lock.close()
@@ -81,27 +97,31 @@ class Simulator:
     """Serves a spec.Spec until `stop`.
 
     `password` is None on a loopback address; elsewhere it is the generated
-    one, which every user has instead of the world file's.
+    one, which every user has instead of the world file's. With `keep` the
+    world that an earlier run has left in the folder goes on.
     """
 
-    def __init__(self, wanted, folder, port, address=LOOPBACK):
+    def __init__(self, wanted, folder, port, address=LOOPBACK, keep=False):
         self.password = None
         self._servers = []
         self._faults = None
-        self._folder = Folder(folder)
+        self._folder = Folder(folder, keep)
         self._world = None
         try:
             if not is_loopback(address):
                 wanted = self._with_password(wanted)
             self._world = world.World(wanted, self._folder.path)
+            if self.password is None:
+                self._folder.remove(PASSWORD)
             self._open(port, address)
         except BaseException:
             self.stop()
             raise
 
     def _with_password(self, wanted):
-        self.password = secrets.token_urlsafe(18)
-        self._folder.write('password', self.password + '\n', 0o600)
+        self.password = (self._folder.read(PASSWORD) or '').strip() or (
+            secrets.token_urlsafe(18))
+        self._folder.write(PASSWORD, self.password + '\n', 0o600)
         return dataclasses.replace(wanted, users={
             name: dataclasses.replace(user, password=self.password)
             for name, user in wanted.users.items()})
@@ -111,8 +131,9 @@ class Simulator:
         self._faults = faults.Faults(self.journal, ['mn'] + [
             'connector ' + name for name in self._world.hosts])
         connectors = {
-            host: self._recording(connector.Application(host),
-                                  'connector ' + host.name)
+            host: self._recording(
+                connector.Application(host, self._world.store),
+                'connector ' + host.name)
             for host in self._world.hosts.values()
             if host.connector_port is not None}
         names = certificates.names_for(address)
@@ -171,6 +192,11 @@ class Simulator:
             (password or '').encode('utf-8', 'replace'),
             user.password.encode())
 
+    @property
+    def goes_on(self):
+        """Is the world that of an earlier run?"""
+        return self._world.goes_on
+
     def start(self):
         """Begin to serve, then say in ports.json where."""
         for server in self._servers:
@@ -186,5 +212,5 @@ class Simulator:
             self._faults.stop()
         if self._world is not None:
             self._world.stop()
-        _remove(os.path.join(self._folder.path, READY))
+        self._folder.remove(READY)
         self._folder.close()

@@ -4,15 +4,17 @@
 import os
 
 from xcat_simulator import build
+from xcat_simulator import kept
 from xcat_simulator.mn import install
 from xcat_simulator.mn import local
 from xcat_simulator import nodes
 
 POOLS = 'var/opt/zhcp/zfcp'
+KEPT_LPAR = 'lpar-'
 HEADER = '#status,wwpn,lun,size,range,owner,channel,tag'
 
 
-class Host:
+class Host(kept.Kept):
     """An LPAR as the MN knows it: the machine and its zHCP's names."""
 
     def __init__(self, spec, lpar):
@@ -29,6 +31,18 @@ class Host:
         # User IDs that the Cloud Connector made and answers for.
         self.managed = {guest.userid for guest in spec.guests
                         if not guest.is_node}
+        lpar.changed = self.changed
+
+    def described(self):
+        """The user directory: the guests, also those that the MN forgot."""
+        with self.lpar.lock:
+            return {'guests': {userid: guest.described() for userid, guest
+                               in self.lpar.guests.items()},
+                    'managed': sorted(self.managed)}
+
+    def restore(self, found):
+        """The guests are there already: build.lpar has defined them."""
+        self.managed = set(found['managed'])
 
     @property
     def zhcp(self):
@@ -66,10 +80,16 @@ class Host:
 
 
 class World:
-    """Everything that is served; made from a spec.Spec in `folder`."""
+    """Everything that is served; made from a spec.Spec in `folder`.
+
+    A whole world of an earlier run that is there goes on: `goes_on`.
+    """
 
     def __init__(self, spec, folder):
         self.folder = folder
+        self.store = kept.Store(folder)
+        origin = kept.origin(spec)
+        self.goes_on = self.store.goes_on(origin)
         self.version = spec.version
         self.sudoer = spec.sudoer
         self.users = dict(spec.users)
@@ -82,16 +102,34 @@ class World:
         disks = build.Disks(os.path.join(folder, 'luns'), spec.lpars)
         try:
             for each in spec.lpars:
-                lpar = build.lpar(each, folder, disks,
-                                  self.install.exports())
-                host = self.hosts[each.name] = Host(each, lpar)
-                _write_pools(host, each)
-                if each.grows:
-                    lpar.storage.more = build.Added(host, disks.folder)
-                build.power_guests(each, lpar)
+                self._add(each, disks)
+            self._keep(origin)
         except BaseException:
             self.stop()
             raise
+
+    def _add(self, spec, disks):
+        """An LPAR comes up: its zHCP; of a new world the guests too."""
+        found = self.store.read(KEPT_LPAR + spec.name) or {}
+        lpar = build.lpar(spec, self.folder, disks, self.install.exports(),
+                          found.get('guests'))
+        host = self.hosts[spec.name] = Host(spec, lpar)
+        if not self.goes_on:
+            _write_pools(host, spec)
+        if spec.grows:
+            lpar.storage.more = build.Added(host, disks.folder)
+        host.zhcp.power_on()
+        if not self.goes_on:
+            build.power_guests(spec, lpar)
+
+    def _keep(self, origin):
+        """Take what was written down, and write each change from now on."""
+        self.nodes.keep(self.store, 'nodes')
+        self.local.keep(self.store, 'local')
+        self.images.keep(self.store, 'images')
+        for name, host in self.hosts.items():
+            host.keep(self.store, KEPT_LPAR + name)
+        self.store.write(kept.ORIGIN, origin)
 
     def host_of(self, node):
         """The Host that manages a node, None when its hcp is unknown."""

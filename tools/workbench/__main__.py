@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Behind tools/test, tools/demo and tools/crashpoints.
+"""Behind tools/test, tools/demo, tools/cloud and tools/crashpoints.
 
 Only the standard library: this runs under the Python that is there.
 """
@@ -9,6 +9,7 @@ import os
 import pathlib
 import sys
 
+import clouds
 import environments
 import linters
 import parts
@@ -41,6 +42,14 @@ def _demo(arguments):
         if '--json' in arguments.rest:
             print('{"ok": false, "steps": []}')
         raise
+
+
+def _cloud(arguments):
+    # As the demo's: tools/cloud test --json promises one object there.
+    words.stream = sys.stderr
+    bench = environments.Bench(ROOT)
+    with bench.ready(clouds.ENVIRONMENTS):
+        return clouds.program(bench, arguments.rest).returncode
 
 
 def _program(arguments):
@@ -77,6 +86,8 @@ def _parser():
     test.set_defaults(call=_test)
     demo = commands.add_parser('demo', prog='tools/demo', add_help=False)
     demo.set_defaults(call=_demo)
+    cloud = commands.add_parser('cloud', prog='tools/cloud', add_help=False)
+    cloud.set_defaults(call=_cloud)
     crash = commands.add_parser('crashpoints', prog='tools/crashpoints',
                                 add_help=False)
     crash.set_defaults(call=_program, program='crashpoints')
@@ -90,14 +101,14 @@ def _parser():
         'lint', help="check style with this Python's programs (tox)")
     lint.set_defaults(call=_lint)
     making = commands.add_parser('environments', help='make them and no more')
-    making.add_argument('name', nargs='*', choices=[[], *environments.NAMES])
+    making.add_argument('name', nargs='*', choices=[[], *environments.EXTRAS])
     making.set_defaults(call=_environments)
     return parser
 
 
 def main(argv):
     arguments, rest = _parser().parse_known_args(argv)
-    if rest and arguments.call not in (_demo, _program, _stestr):
+    if rest and arguments.call not in (_cloud, _demo, _program, _stestr):
         _parser().error('unknown arguments: %s' % ' '.join(rest))
     arguments.rest = rest
     try:

@@ -22,8 +22,11 @@ EXTRAS = {
     'main': ('test', 'demo', 'pep8', 'docs'),
     'cinder': ('test', 'test_cinder', 'cinder'),
     'nova': ('test', 'test_nova', 'nova'),
+    # Whole services, each a process of its own, may share one.
+    'cloud': ('test', 'cinder', 'nova', 'cloud'),
+    'tempest': ('tempest',),
 }
-NAMES = tuple(EXTRAS)
+NAMES = ('main', 'cinder', 'nova')
 
 
 def _lines(text):
@@ -131,7 +134,7 @@ class Bench:
         self.logs = self.work / 'logs'
         self.logs.mkdir(parents=True, exist_ok=True)
         self.all = {name: Environment(root, self.work, name)
-                    for name in NAMES}
+                    for name in EXTRAS}
 
     @contextlib.contextmanager
     def lock(self, name, holder, shared=False):
@@ -185,7 +188,7 @@ class Bench:
 
 
 def _each(action, things):
-    with concurrent.futures.ThreadPoolExecutor(len(NAMES)) as pool:
+    with concurrent.futures.ThreadPoolExecutor(len(EXTRAS)) as pool:
         running = [pool.submit(action, thing) for thing in things]
         for one in running:
             one.result()

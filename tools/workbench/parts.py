@@ -9,6 +9,7 @@ import subprocess
 import time
 import typing
 
+import clouds
 import counts
 import linters
 import scratch
@@ -162,6 +163,7 @@ ALL = (
     Part('reliability', ('main', 'cinder', 'nova'), _reliability, True),
     Part('docs', ('main',), _docs),
     Part('demo', ('main', 'cinder', 'nova'), _demo),
+    Part('cloud', clouds.ENVIRONMENTS, clouds.part),
 )
 
 

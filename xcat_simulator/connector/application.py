@@ -14,9 +14,10 @@ VCPUS, MEMORY_MB, DISK_GB = 64, 262144, 4096
 class Application:
     """Answers the requests of the Cloud Connector of one LPAR."""
 
-    def __init__(self, host):
+    def __init__(self, host, store):
         self._host = host
         self.images = images.Images()
+        self.images.keep(store, 'connector-' + host.name)
         self.guests = guests.Guests(host, self.images)
 
     def __call__(self, request):

@@ -57,8 +57,8 @@ class Guests:
             if userid in self._lpar.guests:
                 raise envelope.Refusal(envelope.CONFLICT,
                                        "Guest '%s' already exists" % userid)
-            self._lpar.define(userid, entry)
             self._host.managed.add(userid)
+            self._lpar.define(userid, entry)
         return None
 
     def delete(self, name):

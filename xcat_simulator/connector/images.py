@@ -8,6 +8,7 @@ import time
 import urllib.parse
 
 from xcat_simulator.connector import envelope
+from xcat_simulator import kept
 from xcat_simulator.machine import distro
 
 # A 3390 model 3: what the smallest images of the documentation need.
@@ -26,10 +27,16 @@ def distro_for(version):
     return version.lower()
 
 
-class Images:
+class Images(kept.Kept):
     def __init__(self):
         self._images = {}
         self._lock = threading.Lock()
+
+    def described(self):
+        return self._images
+
+    def restore(self, found):
+        self._images = found
 
     def query(self, name=None):
         """All images, or a list with the one; 404 for an unknown one."""
@@ -84,6 +91,7 @@ class Images:
                 raise envelope.Refusal(envelope.CONFLICT,
                                        'Image %s already exists' % name)
             self._images[name] = image
+            self.changed()
 
     def export(self, name, body):
         """PUT /images/ID: a file at dest_url, which must not be there."""
@@ -104,6 +112,7 @@ class Images:
         self._get(name)
         with self._lock:
             self._images.pop(name, None)
+            self.changed()
 
 
 def _local(url):

@@ -162,6 +162,10 @@ class Linux:
             self.running = False
             self._keeper.close()
             self._server.close()
+        self.clean()
+
+    def clean(self):
+        """End what runs, also by a simulator that died; sys and dev go."""
         process.kill_all(self.folder)
         self.iucv.stop()
         with self.lock:

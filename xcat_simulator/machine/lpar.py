@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """One z/VM system: its guests, FCP devices, disks, SMAPI and CP."""
+import dataclasses
 import os
 import shutil
 import threading
@@ -29,7 +30,7 @@ class VirtualMachine:
     def __init__(self, lpar, userid, entry):
         self.lpar = lpar
         self.userid = userid
-        self.directory = entry
+        self._entry = entry
         self.power = 'off'
         self.logoff_pending = False
         self.paused = False
@@ -38,7 +39,31 @@ class VirtualMachine:
         self.loaded = True
         self.root = None
         self.console = ''
-        self._installed = None      # the disk and options of that Linux
+        self._installed = None      # WWID and options of that Linux
+
+    @property
+    def directory(self):
+        """Its entry of the user directory."""
+        return self._entry
+
+    @directory.setter
+    def directory(self, entry):
+        with self.lpar.lock:
+            self._entry = entry
+            self.lpar.changed()
+
+    def described(self):
+        """What of it is on disks, in what JSON has: see Lpar.restore."""
+        return {'directory': self._entry,
+                'linux': self.linux and dataclasses.asdict(
+                    self.linux.options),
+                'wwid': self._installed and self._installed[0]}
+
+    def restore(self, options, wwid):
+        """Have the Linux that is in its folder, loaded from that disk."""
+        self.linux = linuxes.Linux(
+            self, self.lpar.node_folder(self.userid), options)
+        self._installed = wwid and (wwid, options)
 
     def install(self, options):
         """Put a fresh Linux into this guest: a distro name or LinuxOptions.
@@ -50,6 +75,7 @@ class VirtualMachine:
             self.linux.shutdown()
         self.linux = linuxes.Linux(self, self._emptied(), options)
         self._installed = None
+        self.lpar.changed()
         if running:
             self.linux.boot()
 
@@ -92,9 +118,10 @@ class VirtualMachine:
             self.loaded = False
             self.console += '%s\n%s' % (why, scsiboot.WAITING)
             return
-        if self._installed != (root.disk, options):
+        if self._installed != (root.disk.wwid, options):
             self.linux = linuxes.Linux(self, self._emptied(), options)
-            self._installed = root.disk, options
+            self._installed = root.disk.wwid, options
+            self.lpar.changed()
         self.root = root
         self.linux.boot(root)
         self.console += '%sLinux version %s\n' % (
@@ -177,6 +204,8 @@ class Lpar:
         self.zhcp_userid = zhcp_userid
         self.guests = {}
         self.lock = threading.RLock()
+        # Called, with the lock held, when what is on disks has changed.
+        self.changed = lambda: None
         self._own_engine = engine is None
         self.engine = engine or engines.Engine()
         self._smapi = smapi.Smapi(self)
@@ -203,7 +232,17 @@ class Lpar:
                 guest.linux = linuxes.Linux(
                     guest, self.node_folder(userid), linux)
             self.guests[userid] = guest
+            self.changed()
             return guest
+
+    def restore(self, userid, found):
+        """Define a guest (off) as VirtualMachine.described has it."""
+        guest = self.define(userid, found['directory'])
+        if found['linux']:
+            guest.restore(linuxes.LinuxOptions(**dict(
+                found['linux'], missing=tuple(found['linux']['missing']))),
+                found['wwid'])
+        return guest
 
     def delete(self, userid):
         """Log the guest off and remove its entry and its folder."""
@@ -211,6 +250,7 @@ class Lpar:
             guest = self.guests[userid.upper()]
             guest.power_off()
             del self.guests[guest.userid]
+            self.changed()
             shutil.rmtree(self.node_folder(guest.userid), ignore_errors=True)
 
     def close(self):

@@ -9,12 +9,17 @@ Facts it keeps to (SCSI Primary Commands, SPC-4):
   are registered. It ends with its holder's registration.
 - Registering, clearing and preempting count the generation up, reserving and
   releasing do not.
+- The storage server stays on when z/VM goes down: what it keeps is there
+  afterwards, with APTPL or without.
 """
 
+import json
 import os
 import stat
 import threading
 import weakref
+
+from xcat_simulator.machine import whole
 
 TYPES = {1: 'Write Exclusive', 3: 'Exclusive Access',
          5: 'Write Exclusive, registrants only',
@@ -24,8 +29,11 @@ TYPES = {1: 'Write Exclusive', 3: 'Exclusive Access',
 _OF_ALL = (7, 8)
 _OF_ONE = (1, 3)
 _NO_READ = (3, 6, 8)
+_REGISTERS = ('Register', 'Register and ignore existing key')
 # The initiator of a host that is none of ours: see events.
 FOREIGN = '2100000e1e09f0e1'
+# How the file beside the disk's ends.
+BESIDE = '.reservations'
 
 
 class Conflict(Exception):
@@ -41,7 +49,8 @@ class Reservations:
 
     A nexus is (initiator WWPN, target WWPN). The file of a disk that is
     reserved has the sticky bit, which nothing else uses: so programs that run
-    hundreds of times see at once when there is nobody to ask.
+    hundreds of times see at once when there is nobody to ask. What there is
+    stands in a file beside the disk's.
     """
 
     def __init__(self, path):
@@ -52,14 +61,29 @@ class Reservations:
         self.type = 0         # 0: not reserved
         self.holder = None    # of a reservation that one nexus holds
         self.aptpl = False
+        self._read()
 
-    def out(self, action, nexus, key, other=0, kind=0):
+    def _read(self):
+        try:
+            with open(self._path + BESIDE, encoding='ascii') as stream:
+                found = json.load(stream)
+        except FileNotFoundError:
+            return
+        self.generation, self.type = found['generation'], found['type']
+        self.holder = found['holder'] and tuple(found['holder'].split())
+        self.keys = {tuple(nexus.split()): int(key, 16)
+                     for nexus, key in found['keys'].items()}
+        self.aptpl = found['aptpl']
+
+    def out(self, action, nexus, key, other=0, kind=0, aptpl=False):
         """PERSISTENT RESERVE OUT; raises Conflict or Invalid.
 
         action: a name of ACTIONS. other: the service action key.
         """
         with self._lock:
             ACTIONS[action](self, nexus, key, other, kind)
+            if action in _REGISTERS:
+                self.aptpl = aptpl
             self._mark()
 
     def place(self, nexus, key, kind=0):
@@ -89,12 +113,17 @@ class Reservations:
     def state(self):
         """All of it, in what JSON has."""
         with self._lock:
-            return {'generation': self.generation, 'type': self.type,
-                    'holder': self.holder and ' '.join(self.holder),
-                    'keys': {' '.join(nexus): '0x%x' % key
-                             for nexus, key in self.keys.items()}}
+            return self._state()
+
+    def _state(self):
+        return {'generation': self.generation, 'type': self.type,
+                'holder': self.holder and ' '.join(self.holder),
+                'keys': {' '.join(nexus): '0x%x' % key
+                         for nexus, key in self.keys.items()}}
 
     def _mark(self):
+        whole.write(self._path + BESIDE, json.dumps(
+            dict(self._state(), aptpl=self.aptpl)).encode())
         mode = stat.S_IMODE(os.stat(self._path).st_mode)
         wanted = mode & ~stat.S_ISVTX | (self.type and stat.S_ISVTX)
         if wanted != mode:

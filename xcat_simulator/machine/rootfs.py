@@ -19,6 +19,9 @@ FOLDERS = ('boot', 'dev', 'etc/modprobe.d', 'etc/udev/rules.d', 'home', 'mnt',
            'etc/systemd/system/multi-user.target.wants',
            'var/lib', 'var/lock', 'var/log', 'var/opt', 'var/run', 'var/tmp')
 MERGED = ('bin', 'lib', 'sbin')
+VOLATILE = ('run', 'var/lock', 'var/run')
+# With it a system is whole: what is killed before makes it anew.
+LAST = 'etc/fstab'
 CLIENT = 'usr/libexec/zvm-tool'
 COPYDISK = 'usr/libexec/copydisk'
 DD_FAILS = 'usr/libexec/dd.fails'
@@ -40,7 +43,7 @@ ROOT = {'ZVM_UID': '0', 'ZVM_USER': 'root', 'USER': 'root',
 
 
 def install(node):
-    """Make folders, tools and configuration; what is there stays."""
+    """Make folders, tools and, on a fresh disk, the system's files."""
     for name in FOLDERS:
         os.makedirs(os.path.join(node.folder, name), exist_ok=True)
     for name in MERGED:
@@ -48,15 +51,22 @@ def install(node):
     if node.zhcp:
         for name in {*ZHCP.values(), POOLS}:
             os.makedirs(os.path.join(node.folder, name), exist_ok=True)
+    install_tools(node)
+    if not os.path.lexists(os.path.join(node.folder, LAST)):
+        _install_system(node)
+
+
+def _install_system(node):
+    """The files of a system as it was installed: its own from then on."""
+    if node.zhcp:
         for name, text in keepoff.ZHCP_FILES.items():
             _put_new(node, name, text)
     for name, text in node.distro.release_files().items():
         put(node, name, text)
     put(node, 'etc/hostname', node.vm.userid.lower() + '\n')
     put(node, 'etc/passwd', 'root:x:0:0:root:/root:/bin/bash\n')
-    put(node, 'etc/fstab', '')
-    install_tools(node)
     _install_iucv(node)
+    put(node, LAST, '')
 
 
 def _install_iucv(node):
@@ -140,7 +150,7 @@ def _install_tool(node, name):
 
 
 def prepare(node):
-    """What is new at each boot: proc, run, tmp."""
+    """What is new at each boot: proc, run."""
     put(node, 'proc/sys/kernel/random/boot_id', node.boot_id + '\n')
     put(node, 'proc/mounts', '/dev/dasda1 / xfs rw,relatime 0 0\n'
         'proc /proc proc rw 0 0\nsysfs /sys sysfs rw 0 0\n')
@@ -159,8 +169,8 @@ def prepare(node):
         'z/VM    7.3.0\n' % (node.vm.lpar.name.upper(), node.vm.userid))
     for name in ('self', 'uptime', 'meminfo', 'cpuinfo', 'loadavg'):
         _link(node, 'proc/' + name, '/proc/' + name)
-    for name in os.listdir(os.path.join(node.folder, 'run')):
-        _remove(node, 'run/' + name)
+    for name in VOLATILE:
+        _empty(node, name)
     for name, (path, _writable) in node.shares.items():
         _share(node, name, path)
 
@@ -234,6 +244,14 @@ def _put_new(node, name, text):
     if not os.path.lexists(path):
         os.makedirs(os.path.dirname(path), exist_ok=True)
         put(node, name, text)
+
+
+def _empty(node, name):
+    for entry in os.scandir(os.path.join(node.folder, name)):
+        if entry.is_dir(follow_symlinks=False):
+            shutil.rmtree(entry.path, ignore_errors=True)
+        else:
+            os.unlink(entry.path)
 
 
 def _link(node, name, target):

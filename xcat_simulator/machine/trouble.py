@@ -35,12 +35,19 @@ class Trouble:
 
     def __init__(self, node):
         self._node = node
+        self._forget()
         self.tools = {}
         self.discard = None
         self.no_disks = False
         self.full = False
         self.network = UP
         self.ssh = True
+
+    def _forget(self):
+        """What an earlier simulator has left in the node's files."""
+        for name in (rootfs.DD_FAILS, AHEAD, NETWORK):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(os.path.join(self._node.folder, name))
 
     def set_tool(self, name, state):
         if state == WORKS:

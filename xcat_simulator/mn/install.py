@@ -11,6 +11,7 @@ import shutil
 import stat
 import threading
 
+from xcat_simulator import kept
 from xcat_simulator import nodes
 
 ROOT = '/install'
@@ -111,18 +112,25 @@ def _parts(path):
     return [part for part in path.split('/') if part]
 
 
-class Tables:
+class Tables(kept.Kept):
     """xCAT's tables osimage and linuximage: rows by image name."""
 
     def __init__(self):
         self._lock = threading.Lock()
         self._rows = {name: {} for name in COLUMNS}
 
+    def described(self):
+        return self._rows
+
+    def restore(self, found):
+        self._rows = found
+
     def set(self, table, imagename, **values):
         """Add a row, or change these columns of it."""
         with self._lock:
             row = self._rows[table].setdefault(imagename, {})
             row.update(values, imagename=imagename)
+            self.changed()
 
     def rows(self, table):
         with self._lock:

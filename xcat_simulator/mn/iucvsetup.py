@@ -57,8 +57,8 @@ def first_command(guest, command, say):
 
 def _fetch(guest):
     """Have the agent's files on the MN: they come from the zHCP."""
-    files = guest.world.local.files
-    if all('%s/%s' % (SOURCE, name) in files for name in FILES):
+    local = guest.world.local
+    if all('%s/%s' % (SOURCE, name) in local.files for name in FILES):
         return
     answer = guest.hops.run(SEND % SOURCE)
     origin = '%s@%s:%s/iucvser*' % (guest.hops.user, guest.hcp, SOURCE)
@@ -67,7 +67,7 @@ def _fetch(guest):
             origin, SOURCE, _scp_error(guest, guest.hcp)))
     for line in answer.text.splitlines():
         name, _, content = line.partition(' ')
-        files['%s/%s' % (SOURCE, name)] = content
+        local.add_file('%s/%s' % (SOURCE, name), content)
 
 
 def _scp_error(guest, name):

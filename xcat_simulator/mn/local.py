@@ -4,6 +4,7 @@
 import re
 import threading
 
+from xcat_simulator import kept
 from xcat_simulator.machine import distro
 
 RELEASE = '/etc/os-release'
@@ -16,7 +17,7 @@ DEBIAN = {RELEASE: 'PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\n'
           '/etc/issue': 'Debian GNU/Linux 12 \\n \\l\n\n'}
 
 
-class Local:
+class Local(kept.Kept):
     """The MN itself. `files` maps an absolute path to a text.
 
     Names come from etc/hosts, which has a line for each node that is there
@@ -31,6 +32,20 @@ class Local:
         self._lost = set()
         self._lock = threading.Lock()
 
+    def described(self):
+        return {'files': dict(self.files), 'hosts': self._hosts,
+                'lost': sorted(self._lost)}
+
+    def restore(self, found):
+        self.files, self._hosts = found['files'], found['hosts']
+        self._lost = set(found['lost'])
+
+    def add_file(self, path, text):
+        """Write a file that stays."""
+        with self._lock:
+            self.files[path] = text
+            self.changed()
+
     def resolves(self, name):
         with self._lock:
             return name not in self._lost
@@ -39,6 +54,7 @@ class Local:
         """A node of that name is defined anew."""
         with self._lock:
             self._lost.discard(name)
+            self.changed()
 
     def forget(self, name):
         """sed -i /NAME./d /etc/hosts: also NAME1, and what contains it."""
@@ -47,6 +63,7 @@ class Local:
             for line in filter(pattern.search, list(self._hosts)):
                 self._hosts.remove(line)
                 self._lost.update(line.split()[1:])
+            self.changed()
 
 
 def _release(system):

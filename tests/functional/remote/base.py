@@ -56,6 +56,9 @@ class Base(testtools.TestCase):
         if not shutil.which(self.shell):
             self.skipTest('%s is not installed' % self.shell)
         self.simulator = self.useFixture(nursery.Simulator(self.world()))
+        self.connect()
+
+    def connect(self):
         self.session = session.Session(
             self.simulator.server, worlds.USER, worlds.PASSWORD,
             ca_file=self.simulator.ca_file)

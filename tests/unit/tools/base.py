@@ -42,5 +42,6 @@ class TestCase(testtools.TestCase):
         self.write('setup.cfg', '[extras]\n' + ''.join(
             '%s =\n    %s-thing>=1  # why\n' % (name, name)
             for name in ('test', 'demo', 'pep8', 'docs', 'test_cinder',
-                         'cinder', 'test_nova', 'nova')))
+                         'cinder', 'test_nova', 'nova', 'cloud',
+                         'tempest')))
         return self.folder

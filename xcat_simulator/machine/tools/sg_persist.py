@@ -93,13 +93,11 @@ def _change(sd, action, numbers, given):
     try:
         if 'Y' in given:      # all target ports: its server does not do that
             raise reservation.Invalid()
-        found.out(_OUT[action], sd.nexus, *numbers)
+        found.out(_OUT[action], sd.nexus, *numbers, aptpl='Z' in given)
     except reservation.Conflict:
         return _CONFLICT, 'Reservation conflict'
     except reservation.Invalid:
         return _REFUSED, _BAD_FIELD
-    if action in 'GI':
-        found.aptpl = 'Z' in given
     return 0, ''
 
 

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs tools/cloud, and a cloud of their own for the tests."""
+
+import json
+import os
+import shutil
+import subprocess
+
+import counts
+import words
+
+ENVIRONMENTS = ('cloud', 'tempest')
+# Seconds; a run of the cloud's tests that takes longer hangs.
+LIMIT = 1800
+# The tests' cloud stands beside one that a person works with.
+_PORTS = '15000'
+
+
+def program(bench, arguments, surroundings=(), **options):
+    """Runs tools/cloud's Python in the environment of the services."""
+    env = dict(os.environ, PYTHONNOUSERSITE='1',
+               ZVM_TEMPEST_PYTHON=str(bench.all['tempest'].python))
+    env.update(surroundings)
+    env.pop('PYTHONPATH', None)
+    command = [str(bench.all['cloud'].python),
+               str(bench.root / 'tools' / 'cloud.d'), *arguments]
+    return subprocess.run(command, env=env, **options)
+
+
+def _lacking():
+    """Why this machine can run no cloud, or ''."""
+    found = [name for name in ('mariadbd', 'epmd', 'qemu-img')
+             if not shutil.which(name, path='/usr/bin:/usr/sbin:/bin:/sbin'
+                                            ':/usr/local/bin')]
+    return ', '.join(found)
+
+
+def _counted(text):
+    """The counts in the answer of tools/cloud test --json."""
+    try:
+        found = json.loads(text)
+        return counts.Counts(found['passed'], found['failed'],
+                             found['skipped'])
+    except (ValueError, KeyError, TypeError) as error:
+        words.say('not the promised JSON object: %r, %s' % (error, text))
+        return counts.Counts(failed=1)
+
+
+def part(bench, regex):
+    """A cloud from nothing, its scenarios and the subset of Tempest."""
+    lacking = _lacking()
+    if lacking:
+        words.say('skipped: %s is not there, see tools/cloud up' % lacking)
+        return counts.Counts(skipped=1)
+    folder = bench.work / 'run' / 'cloud'
+    options = {'surroundings': {'ZVM_CLOUD_DIR': str(folder),
+                                'ZVM_CLOUD_PORTS': _PORTS},
+               'timeout': LIMIT, 'stdin': subprocess.DEVNULL}
+    try:
+        return _tests(bench, options)
+    except subprocess.TimeoutExpired:
+        words.say('no end after %d s: killed' % LIMIT)
+        return counts.Counts(failed=1)
+    finally:
+        program(bench, ['down'], **options)
+
+
+def _tests(bench, options):
+    program(bench, ['reset'], **options)
+    found = counts.Counts.of(
+        program(bench, ['up'], **options).returncode == 0)
+    if not found.ok:
+        return found
+    done = program(bench, ['test', '--json'], stdout=subprocess.PIPE,
+                   text=True, **options)
+    return found + _counted(done.stdout)
