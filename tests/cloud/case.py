@@ -34,7 +34,6 @@ class CloudCase(testtools.TestCase):
         super().setUp()
         self.services = services.Services()
         self.world = world.World(world.read_conf(self.services.cinder_conf))
-        self.addCleanup(self.world.close)
         self.cloud = openstack.connect()
         self.addCleanup(self.cloud.close)
         self.began = time.time()

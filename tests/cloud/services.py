@@ -10,16 +10,17 @@ import signal
 
 import configs
 from place import Place
+import plugin
 import processes
 import services
 
 _HOSTS = {'cinder-volume': [('cinder-volume', host)
                             for host in services.BACKENDS],
           'nova-compute': [('nova-compute', services.COMPUTES[0])],
-          'nova-compute2': [('nova-compute', services.COMPUTES[1])]}
+          'n-cpu-2': [('nova-compute', services.COMPUTES[1])]}
 _STARTS = {'cinder-volume': services.start_volume,
            'nova-compute': lambda place: services.start_compute(place, 1),
-           'nova-compute2': lambda place: services.start_compute(place, 2)}
+           'n-cpu-2': lambda place: services.start_compute(place, 2)}
 SIMULATOR = 'zvm-simulator'
 
 
@@ -54,6 +55,14 @@ class Services:
         dead = [name for name in _STARTS
                 if processes.pid(self.place, name) is None]
         self.start(cloud, *dead)
+
+    def end_simulator(self):
+        """The management node and all LPARs are switched off."""
+        processes.stop(self.place, [SIMULATOR])
+
+    def start_simulator(self):
+        """They come up again, unless they are: the world goes on."""
+        plugin.phase(self.place, 'stack', 'post-config')
 
     def halt(self):
         """The management node stands still, and whoever asks it waits."""

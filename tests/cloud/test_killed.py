@@ -153,9 +153,9 @@ class KilledTest(repairs.CrashCase):
             (self.cloud.compute.delete_server, doomed),
             (self.cloud.compute.reboot_server, rebooted, 'HARD'),
             (self.boot, self.picture, self.small, 'lpar2'))
-        self.services.kill('nova-compute', 'nova-compute2')
+        self.services.kill('nova-compute', 'n-cpu-2')
         self.answers(asked)
-        self.services.start(self.cloud, 'nova-compute', 'nova-compute2')
+        self.services.start(self.cloud, 'nova-compute', 'n-cpu-2')
         self.settle(self._servers)
         self.assertIsNone(self.look(doomed))
         self.assertNothingLost()

@@ -73,3 +73,21 @@ class OutageTest(case.CloudCase):
         self.reached('available', made, clone, kept)
         self.reached('in-use', other)
         self.assertTrue(self.world.holds(kept.id, self.name))
+
+    def test_after_an_ipl_of_all_a_reboot_brings_the_volumes_back(self):
+        """Management node and LPARs are off; connections are refused."""
+        server, kept, other = self.prepared()
+        self.services.end_simulator()
+        self.addCleanup(self.services.start_simulator)
+        failed = self.order()
+        self.wait(lambda: self.look(failed).status == 'error', 'it fails')
+        self.services.start_simulator()
+        self.assertEqual('off', self.world.guest('zvmssio1',
+                                                 self.node)['power'])
+        self.assertStates('up')
+        self.cloud.compute.reboot_server(server, 'HARD')
+        self.reached('ACTIVE', server)
+        self.assertTrue(self.world.reads(self.node, kept.id, self.name))
+        self.attach(server, other)
+        self.reached('in-use', kept, other)
+        self.delete(failed)

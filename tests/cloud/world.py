@@ -6,6 +6,7 @@ Where it is and who may ask stands in cinder.conf, as for the driver.
 """
 
 import configparser
+import contextlib
 import hashlib
 import http.client
 import json
@@ -50,22 +51,16 @@ class World:
         names = conf['DEFAULT']['enabled_backends'].split(',')
         self.backends = {name.strip(): dict(conf[name.strip()])
                          for name in names}
-        one = next(iter(self.backends.values()))
-        self._context = ssl.create_default_context(cafile=one['zvm_ca_file'])
-        self._address = one['zvm_xcat_server']
-        self._session = session.Session(
-            self._address, one['zvm_xcat_username'],
-            one['zvm_xcat_password'].replace('$$', '$'),
-            ca_file=one['zvm_ca_file'])
-
-    def close(self):
-        self._session.close()
+        self._one = next(iter(self.backends.values()))
 
     # the simulator's control resources
 
     def _call(self, method, name, body=None):
+        # One that starts anew has another certificate.
         connection = http.client.HTTPSConnection(
-            self._address, context=self._context, timeout=60)
+            self._one['zvm_xcat_server'], timeout=60,
+            context=ssl.create_default_context(
+                cafile=self._one['zvm_ca_file']))
         try:
             connection.request(method, '/simulator/' + name,
                                None if body is None else json.dumps(body))
@@ -170,7 +165,11 @@ class World:
 
     def run(self, node, command):
         """Standard output of a command that must succeed on a node."""
-        done = guest.Node(self._session, node).run(command)
+        with contextlib.closing(session.Session(
+                self._one['zvm_xcat_server'], self._one['zvm_xcat_username'],
+                self._one['zvm_xcat_password'].replace('$$', '$'),
+                ca_file=self._one['zvm_ca_file'])) as opened:
+            done = guest.Node(opened, node).run(command)
         if not done.ok:
             raise AssertionError('"%s" on %s: %s' % (command, node,
                                                      done.stderr))
