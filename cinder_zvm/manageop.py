@@ -2,7 +2,9 @@
 """LUNs of the operator that become volumes, and volumes that become his.
 
 A reference is ``{'wwpn': W, 'lun': L}``: any port of the LUN's pool line, or
-several of them (joined by ``;``, or a list), and the LUN's number.
+several of them (joined by ``;``, or a list), and the LUN's number; or
+``{'source-id': ID}``: the LUN that was that volume or snapshot until it was
+unmanaged.
 
 A volume is never larger than its LUN, so its size is that of the disk in whole
 GiB, rounded down: a guest would otherwise be told of bytes that are not there.
@@ -19,7 +21,6 @@ from oslo_log import log as logging
 
 from zvm_common import exceptions
 from zvm_common import model
-from zvm_common import pool as scsi_pool
 from zvm_common.pool import managing
 
 from cinder_zvm import errors
@@ -140,8 +141,8 @@ class Managing:
 
     def _measured(self, existing_ref, what, row):
         with _told(what, row, existing_ref):
-            return managing.measure(self._backend.pool,
-                                    scsi_pool.Reference.parse(existing_ref))
+            pool = self._backend.pool
+            return managing.measure(pool, managing.find(pool, existing_ref))
 
     def _managed(self, what, row, volume_id, existing_ref, role):
         measured = self._measured(existing_ref, what, row)

@@ -77,6 +77,7 @@ function zvm_make_resources {
         words+=(--image "$ZVM_IMAGE_NAME" "$ZVM_IMAGE_FILE"
             "$ZVM_IMAGE_DISTRO")
     fi
+    words+=(--wait "$ZVM_COMPUTE_WAIT")
     $PYTHON "$ZVM_PLUGIN_DIR/devstack/tools/make_resources.py" "${words[@]}" \
         -- "$NOVA_BIN_DIR/nova-manage" --config-file "$NOVA_CONF"
 }

@@ -113,30 +113,35 @@ def lpar(spec, folder, disks, shares=(), kept=None):
     have mounted. kept: {user ID: VirtualMachine.described} of an earlier run,
     whose guests are there instead of the spec's.
     """
-    found = {}
-    for luns in spec.pools.values():
-        for lun in luns:
-            disk = disks.of(lun)
-            found[disk.wwid] = disk
-    beside = [disks.beside(lun) for lun in spec.disks]
     made = machine.Lpar(
         spec.name, folder,
         [machine.FcpDevice(
             number=each.number, chpid=each.chpid, status=each.status,
             physical_wwpn=each.physical_wwpn, npiv_wwpn=each.npiv_wwpn)
          for each in spec.devices],
-        list(found.values()) + beside, spec.targets,
+        _disks(spec, disks), spec.targets,
         zhcp_userid=spec.zhcp.userid)
     for userid, found in (kept or _guests(spec)).items():
         guest = made.restore(userid, found)
         if kept and guest.linux is not None:
             guest.linux.clean()
+    _zhcp(spec, made).linux.shares.update(shares)
+    return made
+
+
+def _disks(spec, disks):
+    """Each disk of its pools once, then those that stand in none."""
+    found = [disks.of(lun) for luns in spec.pools.values() for lun in luns]
+    once = {disk.wwid: disk for disk in found}
+    return [*once.values(), *(disks.beside(lun) for lun in spec.disks)]
+
+
+def _zhcp(spec, made):
     zhcp = made.guests.get(spec.zhcp.userid)
     if zhcp is None or zhcp.linux is None:
         raise model.MachineError('%s has no zHCP %s any more' % (
             spec.name, spec.zhcp.userid))
-    zhcp.linux.shares.update(shares)
-    return made
+    return zhcp
 
 
 def _guests(spec):

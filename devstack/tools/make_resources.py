@@ -15,8 +15,6 @@ import openstack
 
 # Cinder's own name for a type's zones.
 ZONES = 'RESKEY:availability_zones'
-# Seconds for a nova-compute that was started to register.
-PATIENCE = 120
 
 
 def make_type(cloud, name, zone):
@@ -30,9 +28,9 @@ def make_type(cloud, name, zone):
         storage.update_type_extra_specs(kind, **wanted)
 
 
-def wait_for_hosts(cloud, hosts):
+def wait_for_hosts(cloud, hosts, seconds):
     """Waits until each has a nova-compute; SystemExit names the others."""
-    until = time.monotonic() + PATIENCE
+    until = time.monotonic() + seconds
     while True:
         missing = set(hosts) - {
             service.host for service
@@ -41,7 +39,7 @@ def wait_for_hosts(cloud, hosts):
             return
         if time.monotonic() > until:
             raise SystemExit('no nova-compute registered after %d s: %s'
-                             % (PATIENCE, ', '.join(sorted(missing))))
+                             % (seconds, ', '.join(sorted(missing))))
         time.sleep(0.5)
 
 
@@ -73,6 +71,7 @@ def _arguments(argv):
     parser.add_argument('--type', nargs=2, action='append', default=[])
     parser.add_argument('--zone', nargs=2, action='append', default=[])
     parser.add_argument('--image', nargs=3)
+    parser.add_argument('--wait', type=int, default=120)
     parser.add_argument('manage', nargs='+', help='nova-manage, with options')
     return parser.parse_args(argv)
 
@@ -89,7 +88,8 @@ def main(argv):
         make_type(cloud, name, zone)
     if arguments.image:
         make_image(cloud, *arguments.image)
-    wait_for_hosts(cloud, [host for _, host in arguments.zone])
+    wait_for_hosts(cloud, [host for _, host in arguments.zone],
+                   arguments.wait)
     for zone, host in arguments.zone:
         make_zone(cloud, zone, host, discover)
 

@@ -27,6 +27,8 @@ def _environment(place):
         'NOVA_CPU_CONF': place.conf('nova', 'nova-cpu.conf'),
         'TEMPEST_CONFIG': place.conf('tempest'),
         'ZVM_DIR': place.state / 'zvm',
+        # The third is the first LPAR's as well: volumes move within one.
+        'ZVM_SCSI_POOLS': 'zpool1 zpool2 zpool3', 'ZVM_POOL_LPARS': '1 2 1',
         'ZVM_SIMULATOR_PORT': place.port('simulator'),
         'ZVM_CONNECTOR_PORTS': '%d %d' % (place.port('connector1'),
                                           place.port('connector2')),

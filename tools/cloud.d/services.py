@@ -26,7 +26,7 @@ _DAEMONS = (('cinder-scheduler', 'cinder'), ('cinder-volume', 'cinder'),
 LISTENING = ('epmd', 'rabbitmq', 'mariadb', 'keystone', 'glance', 'placement',
              'cinder', 'nova', 'neutron')
 # What must have sent a heartbeat before the cloud is ready.
-BACKENDS = ('cinder1@zvmssio1', 'cinder1@zvmssio2')
+BACKENDS = ('cinder1@zvmssio1', 'cinder1@zvmssio2', 'cinder1@zvmssio3')
 COMPUTES = ('compute1', 'compute2')
 
 
@@ -40,7 +40,7 @@ def _api(place, name, module, workers, threads):
 
     Glance gets its images in chunks, hence the options on chunked input.
     """
-    command = [place.scripts / 'uwsgi', '--http-socket',
+    command = [*_script(place, 'uwsgi'), '--http-socket',
                '%s:%d' % (ADDRESS, place.port(name)), '--module',
                module + ':application', '--master', '--processes', workers,
                '--threads', threads, '--enable-threads', '--thunder-lock',

@@ -74,7 +74,7 @@ function stage_plugin {
 DATA_DIR=${DATA_DIR:-$DEST/data}
 PYTHON=$(command -v python3)
 NOVA_BIN_DIR=$(get_python_exec_prefix)
-NOVA_DIR=$DEST/nova
+NOVA_DIR=${NOVA_DIR:-$DEST/nova}
 ENABLED_SERVICES=${ENABLED_SERVICES:-\
 key,g-api,placement-api,neutron-api,c-api,c-sch,c-vol,n-api,n-cond,n-sch,\
 n-cpu,tempest}

@@ -11,82 +11,77 @@
 # - the value is expanded by the shell: blanks become one, patterns the names
 #   of files that they fit.
 
-# ini_edit FILE SECTION OPTION PROGRAM - passes a file through awk
+# ini_awk FILE SECTION OPTION PROGRAM - passes a file through awk
 #
 # In the program `header` is true on the section's header, `ours` on a line of
-# the option. The value is ENVIRON["value"].
-function ini_edit {
-    local text
-    text=$(section="[$2]" option="$3" awk '
-        /^\[.*\]/ { inside = header = (index($0, ENVIRON["section"]) == 1) }
+# the option.
+function ini_awk {
+    section="[$2]" option="$3" awk '
+        /^\[.*\]/ {
+            inside = header = (index($0, ENVIRON["section"]) == 1)
+            found = found || header
+        }
         !/^\[.*\]/ { header = 0 }
         {
             name = $0
             sub(/[ \t]*=.*/, "", name)
             ours = inside && !header && /=/ && name == ENVIRON["option"]
         }
-        '"$4" "$1")
-    # The file keeps its mode.
-    printf '%s\n' "$text" > "$1"
+        '"$4" "$1"
 }
 
-# ini_has_option FILE SECTION OPTION
-function ini_has_option {
-    [[ -n "$(ini_lines "$@")" ]]
-}
-
-# ini_lines FILE SECTION OPTION - the lines of an option
-function ini_lines {
-    section="[$2]" option="$3" awk '
-        /^\[.*\]/ { inside = (index($0, ENVIRON["section"]) == 1); next }
-        {
-            name = $0
-            sub(/[ \t]*=.*/, "", name)
-        }
-        inside && /=/ && name == ENVIRON["option"]' "$1"
+# ini_write FILE TEXT - the file keeps its mode
+function ini_write {
+    printf '%s\n' "$2" > "$1"
 }
 
 # iniset FILE SECTION OPTION VALUE
 function iniset {
-    local xtrace value
-    xtrace=$(set +o | grep xtrace)
+    local - value text
     set +o xtrace
+    if [[ -z "$2" || -z "$3" ]]; then
+        return 0
+    fi
     # The expansion is meant.
     # shellcheck disable=SC2086,SC2116
     value=$(echo $4)
-    if ! grep -qsF -- "[$2]" <(grep -s '^\[' "$1"); then
-        printf '\n[%s]\n' "$2" >> "$1"
-    fi
-    if ini_has_option "$1" "$2" "$3"; then
-        value=$value ini_edit "$1" "$2" "$3" '
-            ours { match($0, /=[ \t]*/)
-                $0 = substr($0, 1, RSTART + RLENGTH - 1) ENVIRON["value"] }
-            { print }'
-    else
-        value=$value ini_edit "$1" "$2" "$3" '
-            { print }
-            header { print ENVIRON["option"] " = " ENVIRON["value"] }'
-    fi
-    $xtrace
+    touch "$1"
+    # shellcheck disable=SC2016
+    text=$(value=$value ini_awk "$1" "$2" "$3" '
+        ours {
+            match($0, /=[ \t]*/)
+            $0 = substr($0, 1, RSTART + RLENGTH - 1) ENVIRON["value"]
+            there = 1
+        }
+        { lines[NR] = $0 }
+        header { at = NR }
+        END {
+            new = ENVIRON["option"] " = " ENVIRON["value"]
+            for (i = 1; i <= NR; i++) {
+                print lines[i]
+                if (i == at && !there)
+                    print new
+            }
+            if (!found)
+                printf "\n%s\n%s\n", ENVIRON["section"], new
+        }')
+    ini_write "$1" "$text"
 }
 
 # iniget FILE SECTION OPTION
 function iniget {
-    local xtrace line
-    xtrace=$(set +o | grep xtrace)
+    local - line
     set +o xtrace
-    line=$(ini_lines "$1" "$2" "$3")
+    line=$(ini_awk "$1" "$2" "$3" ours)
     # Blanks around the value go.
     # shellcheck disable=SC2086
     echo ${line#*=}
-    $xtrace
 }
 
 # inidelete FILE SECTION OPTION
 function inidelete {
-    local xtrace
-    xtrace=$(set +o | grep xtrace)
+    local - text
     set +o xtrace
-    ini_edit "$1" "$2" "$3" '!ours'
-    $xtrace
+    text=$(ini_awk "$1" "$2" "$3" '!ours')
+    ini_write "$1" "$text"
 }

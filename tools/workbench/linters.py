@@ -64,4 +64,8 @@ def run(root, binaries):
     if pieces:
         found += step(root, 'shellcheck, parts of programs',
                       [*shellcheck, '--exclude=SC2034', *pieces])
+    bash = [name for name in shell if interpreter(root / name) == 'bash']
+    if bash:
+        # The style of devstack, whose plugin they are.
+        found += step(root, 'bashate', [binaries / 'bashate', *bash])
     return found

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads a subunit stream; prints [test, status, reason of a skip], as JSON.
+"""Reads a subunit stream; prints [test, status, reason, seconds], as JSON.
+
+The reason is that of a skip, or what a failure left: its last traceback.
 
 Run under an environment's Python: the base Python has no subunit.
 """
@@ -11,14 +13,25 @@ import subunit
 import testtools
 
 
+def _reason(test):
+    texts = [content.as_text() for name, content in test['details'].items()
+             if name.startswith(('reason', 'traceback'))]
+    return texts[-1].strip() if texts else ''
+
+
+def _seconds(timestamps):
+    if None in timestamps or len(timestamps) < 2:
+        return 0.0
+    return (timestamps[-1] - timestamps[0]).total_seconds()
+
+
 def main():
     tests = []
 
     def note(test):
         if test['status'] != 'exists':
-            reason = test['details'].get('reason')
-            tests.append([test['id'], test['status'],
-                          reason.as_text() if reason else ''])
+            tests.append([test['id'], test['status'], _reason(test),
+                          _seconds(test['timestamps'])])
 
     result = testtools.StreamToDict(note)
     result.startTestRun()

@@ -118,14 +118,18 @@ class VirtualMachine:
             self.loaded = False
             self.console += '%s\n%s' % (why, scsiboot.WAITING)
             return
-        if self._installed != (root.disk.wwid, options):
-            self.linux = linuxes.Linux(self, self._emptied(), options)
-            self._installed = root.disk.wwid, options
-            self.lpar.changed()
+        self._have(root.disk.wwid, options)
         self.root = root
         self.linux.boot(root)
         self.console += '%sLinux version %s\n' % (
             scsiboot.MOVING, self.linux.distro.kernel)
+
+    def _have(self, wwid, options):
+        """Have the Linux of a disk: that which ran last, or a fresh one."""
+        if self._installed != (wwid, options):
+            self.linux = linuxes.Linux(self, self._emptied(), options)
+            self._installed = wwid, options
+            self.lpar.changed()
 
     def power_off(self, pending=False):
         """Log off: processes die, devices are free; the directory stays.

@@ -8,7 +8,8 @@ from zvm_common import model
 from zvm_common.pool import state
 
 _RULE = ('wwpn and lun and nothing else: a WWPN or several (joined by ; or as '
-         'a list), and the LUN, each of 16 hex digits')
+         'a list), and the LUN, each of 16 hex digits; or source-id alone, of '
+         'a volume or snapshot that was unmanaged')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,6 +50,28 @@ class Measured:
     lun: model.Lun
     size: model.Capacity
     wwid: str
+
+
+def find(pool, value):
+    """The Reference that an operator gives, in either way.
+
+    ``{'source-id': ID}`` is the LUN that was volume or snapshot ID until it
+    was left to him, as the ledger knows; anything else see
+    :meth:`Reference.parse`.
+
+    :raises InvalidValue: for neither
+    :raises NotManageable: there is no such LUN in the pool
+    """
+    if not isinstance(value, dict) or set(value) != {'source-id'}:
+        return Reference.parse(value)
+    was = str(model.Uuid(value['source-id']))
+    found = [lun for lun in pool.view().luns
+             if lun.state == 'unmanaged' and lun.was == was]
+    if len(found) != 1:
+        raise exceptions.NotManageable(
+            '%s LUNs of pool %s were %s until they were unmanaged'
+            % (len(found) or 'no', pool.name, was))
+    return Reference(found[0].wwpns, found[0].lun)
 
 
 def measure(pool, reference):

@@ -83,3 +83,15 @@ def delete_here(cinder, backend, volume_id):
     volume.save()
     cinder.managers[backend].delete_volume(cinder.context, volume)
     return 'gone' if scenarios._gone(cinder, volume_id) else 'there'
+
+
+def newer_format(cinder, backend, path):
+    """The ledger is taken over by a newer version while this one runs.
+
+    :param path: of the ledger's file ``format``
+    :returns: (state of the back-end, what a new volume fails with)
+    """
+    with open(path, 'w') as stream:
+        stream.write('5\n')
+    error = scenarios._error(cinder.create, backend, 1)
+    return cinder.stats(backend)['backend_state'], error['text']

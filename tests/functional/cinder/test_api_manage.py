@@ -115,6 +115,15 @@ class ManageTestCase(copies.CopiesTestCase):
 
 class ManageTest(ManageTestCase):
 
+    def test_it_comes_back_by_the_id_that_it_had(self):
+        first = self.managed()
+        self.unmanaged(first)
+        second = self.available(self.client.manage(
+            self.host, {'source-id': first['id']}, volume_type='zvmssio1'))
+        self.assertIn(self.lun, self.provider_id(second))
+        self.assertKept()
+        self.deleted(second)
+
     def test_a_lun_comes_with_its_data_and_goes_with_them(self):
         volume = self.managed(name='old', bootable=True)
         self.assertEqual([1, 'true'], [volume['size'], volume['bootable']])

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A world that outlives its process: what is on disks stays, no more."""
 
+import json
 import os
 import signal
 import time
@@ -269,6 +270,16 @@ class CommandTest(test_cli.CommandCase):
 
     def serve_kept(self, *more):
         return self.serve('--keep', *more)
+
+    def test_a_zhcp_that_was_deleted_is_told(self):
+        self.end(self.serve_kept())
+        path = os.path.join(self.state, 'kept', 'lpar-host1.json')
+        with open(path) as stream:
+            found = json.load(stream)
+        del found['guests']['ZHCP1']
+        with open(path, 'w') as stream:
+            json.dump(found, stream)
+        self.assertIn('host1 has no zHCP ZHCP1', self.fails('--keep'))
 
     def marked(self):
         """A file of the zHCP's Linux; it is made when it is not there."""

@@ -84,6 +84,27 @@ class ManageTest(ManageBase):
             self.wrong('is not valid', call='manage_existing')
         self.assertEqual([], self.pool.calls)
 
+    def test_by_the_id_of_the_volume_that_it_was(self):
+        self.manage()
+        self.driver.unmanage(self.volume)
+        self.volume = fakes.volume(0, fakes.INSTANCE, status='managing')
+        self.reference = {'source-id': fakes.VOLUME}
+        self.assertEqual(10, self.manage())
+        self.assertEqual(self.his, self.pool.of(fakes.INSTANCE).lun)
+
+    def test_an_id_that_no_lun_had_is_refused(self):
+        for reference, words in (
+                (fakes.VOLUME, 'no LUNs of pool'), ('7', 'is not valid'),
+                (None, 'is not valid')):
+            self.reference = {'source-id': reference}
+            self.wrong(words)
+
+    def test_an_id_that_two_luns_had_is_refused(self):
+        for lun in self.his, self.large:
+            self.pool.change(lun, state='unmanaged', was=fakes.VOLUME)
+        self.reference = {'source-id': fakes.VOLUME}
+        self.wrong('2 LUNs of pool')
+
     def test_whole_gib_rounded_down(self):
         for size, gib in ((model.GIB, 1), (2 * model.GIB - 512, 1),
                           (2 * model.GIB, 2)):
