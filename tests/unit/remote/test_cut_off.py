@@ -358,15 +358,3 @@ case $to in *zpool1.conf) %s%s ;; esac
         self.claim(volume)
         self.assertEqual(1, self.node.pool_text().count('40114007'))
         self.assert_once()
-
-
-class BashTest(CutOffTest):
-    shell = ('bash',)
-
-
-class BusyboxTest(CutOffTest):
-    shell = ('busybox', 'sh')
-
-
-class BusyboxAppendedLineTest(AppendedLineTest):
-    shell = ('busybox', 'sh')
