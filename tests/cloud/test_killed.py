@@ -97,7 +97,7 @@ class KilledTest(repairs.CrashCase):
         """Those held are of servers that have a volume."""
         having = {server.id for server in self.cloud.compute.servers()
                   if server.attached_volumes}
-        self.assertEqual(set(), {device['instance'] for _, device
+        self.assertEqual(set(), {device['instance'] for device
                                  in self.world.devices()} - having)
 
     def work(self):
