@@ -85,6 +85,10 @@ class World:
         return [each for each in self._call('GET', 'requests')
                 if each['server'] == server and each['time'] >= since]
 
+    def event(self, **event):
+        """Something happens to all LPARs, see POST /simulator/events."""
+        self._call('POST', 'events', event)
+
     def fault(self, **rule):
         self._call('POST', 'faults', rule)
 
