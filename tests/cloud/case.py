@@ -23,7 +23,7 @@ _PAUSE = 0.4
 LIMIT = 120
 # An image whose volumes the simulator boots.
 _IMAGE = b'zvm-simulator: distro=rhel9\n'.ljust(world.MIB, b'\0')
-ZONES = {'zvmssio1': 'lpar1', 'zvmssio2': 'lpar2'}
+ZONES = {'zvmssio1': 'lpar1', 'zvmssio2': 'lpar2', 'zvmssio3': 'lpar1'}
 _FAILED = ('error', 'ERROR', 'error_deleting', 'error_extending', 'killed')
 
 
@@ -34,7 +34,9 @@ class CloudCase(testtools.TestCase):
         super().setUp()
         self.services = services.Services()
         self.world = world.World(world.read_conf(self.services.cinder_conf))
-        self.cloud = openstack.connect()
+        # Cinder tells of messages and of back-ends' states since 3.49.
+        self.cloud = openstack.connect(
+            block_storage_default_microversion='3.70')
         self.addCleanup(self.cloud.close)
         self.began = time.time()
         self.name = 'scenario-%d' % time.time_ns()
@@ -235,7 +237,7 @@ class CloudCase(testtools.TestCase):
         self.assertEqual({}, {volume: lun for volume, lun
                               in self.world.luns().items() if volume in ours})
         self.assertEqual([], [
-            device for _, device in self.world.devices()
+            device for device in self.world.devices()
             if device.get('instance') in ours
             or ours & set(device.get('volumes', '').split(';'))])
         self.assertEqual([], [record for backend in self.world.backends

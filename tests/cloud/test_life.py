@@ -50,7 +50,7 @@ class LifeTest(case.CloudCase):
                          (record['state'], record['instance']))
         line = self.world.lines('zvmssio1')[record['lun']]
         self.assertEqual(('used', self.guest(server)), (line[0], line[5]))
-        held = {device['device'] for _, device in self.world.devices()
+        held = {device['device'] for device in self.world.devices()
                 if device.get('instance') == server.id}
         self.assertEqual(held, set(self.world.guest(
             'zvmssio1', self.guest(server))['devices'].values()))
@@ -60,7 +60,7 @@ class LifeTest(case.CloudCase):
         self.assertEqual('ours', self.world.luns()[volume.id][1]['state'])
         self.assertEqual({}, self.world.guest(
             'zvmssio1', self.guest(server))['devices'])
-        self.assertEqual([], [device for _, device in self.world.devices()
+        self.assertEqual([], [device for device in self.world.devices()
                               if device.get('instance') == server.id])
 
     def assertAsked(self):

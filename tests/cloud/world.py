@@ -41,6 +41,13 @@ def read_conf(path):
     return parser
 
 
+def _read(zhcp, kind):
+    folder = zhcp / 'var/lib/zvm-volume' / kind
+    return [dict(line.split('=', 1) for line in
+                 path.read_text().splitlines())
+            for path in sorted(folder.glob('[!.]*'))]
+
+
 class World:
     """The simulator behind a cloud.
 
@@ -78,6 +85,10 @@ class World:
         return [each for each in self._call('GET', 'requests')
                 if each['server'] == server and each['time'] >= since]
 
+    def event(self, **event):
+        """Something happens to all LPARs, see POST /simulator/events."""
+        self._call('POST', 'events', event)
+
     def fault(self, **rule):
         self._call('POST', 'faults', rule)
 
@@ -95,12 +106,10 @@ class World:
         return pathlib.Path(
             lpar['guests'][lpar['zhcp']['userid']]['folder'])
 
-    def records(self, backend, kind='luns'):
-        """The ledger's records of LUNs or of FCP devices, as dicts."""
-        folder = self._zhcp(backend) / 'var/lib/zvm-volume' / kind
-        return [dict(line.split('=', 1) for line in
-                     path.read_text().splitlines())
-                for path in sorted(folder.glob('[!.]*'))]
+    def records(self, backend):
+        """The ledger's records of a back-end's LUNs, as dicts."""
+        return [record for record in _read(self._zhcp(backend), 'luns')
+                if record['pool'] == self.backends[backend]['zvm_scsi_pool']]
 
     def lines(self, backend):
         """The pool's lines by LUN, each a list of its columns."""
@@ -116,9 +125,10 @@ class World:
                 for record in self.records(backend) if 'volume' in record}
 
     def devices(self):
-        """All FCP devices that are not free: [(back-end, record)]."""
-        return [(backend, record) for backend in self.backends
-                for record in self.records(backend, 'fcp')
+        """The ledgers' records of all FCP devices that are not free."""
+        folders = set(map(self._zhcp, self.backends))
+        return [record for folder in folders
+                for record in _read(folder, 'fcp')
                 if record['state'] != 'free']
 
     def disk(self, backend, record):

@@ -95,6 +95,8 @@ def cinder(place):
                 place.data / 'cinder' / 'resource_filters.json',
             'rootwrap_config': place.conf('cinder', 'rootwrap.conf'),
             'glance_api_servers': place.url('glance'),
+            # Who waits for a back-end to be down or up waits less.
+            'backend_stats_polling_interval': 10,
             # As devstack sets it: images are made of volumes' bytes alone.
             'allowed_direct_url_schemes': ''},
         'database': {'connection': place.database('cinder')},
