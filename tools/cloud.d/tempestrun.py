@@ -37,6 +37,9 @@ class Tempest:
         """Makes the folder that Tempest runs in, and its configuration."""
         self.folder.mkdir(parents=True, exist_ok=True)
         tempestconf.make(self._place)
+        if not (self.folder / '.stestr').exists():
+            # A list of tests is not given without it.
+            self._ask(['-m', 'stestr', 'init'])
 
     def tests(self, file):
         """Names of the tests that a file of regular expressions names."""
@@ -50,24 +53,24 @@ class Tempest:
         chosen = self.folder / 'chosen'
         chosen.write_text(''.join(test + '\n' for test in tests))
         stream = self._place.log / 'tempest.subunit'
-        # Its exit status says nothing of the tests.
-        stream.write_bytes(self._tempest(
-            '--subunit', '--concurrency', str(WORKERS), '--load-list',
-            chosen))
+        with open(stream, 'wb') as file:
+            # Its exit status says nothing of the tests.
+            self._tempest('--subunit', '--concurrency', str(WORKERS),
+                          '--load-list', chosen, stdout=file)
         with open(stream, 'rb') as file:
             return json.loads(self._ask([_READ], stdin=file) or '[]')
 
-    def _tempest(self, *arguments):
+    def _tempest(self, *arguments, **options):
         config = self._place.conf('tempest')
         return self._ask(['-m', 'tempest.cmd.main', 'run', '--config-file',
-                          config, *arguments])
+                          config, *arguments], **options)
 
     def _ask(self, arguments, **options):
         with open(self._log, 'ab') as errors:
             done = subprocess.run(
-                [self._python, *arguments], stdout=subprocess.PIPE,
-                stderr=errors, cwd=self.folder, timeout=_LIMIT,
-                **{'stdin': subprocess.DEVNULL, **options})
+                [self._python, *arguments], stderr=errors, cwd=self.folder,
+                timeout=_LIMIT, **{'stdin': subprocess.DEVNULL,
+                                   'stdout': subprocess.PIPE, **options})
         if done.returncode:
             raise Stop('Tempest did not run, from %s:\n%s' % (
                 self._log, processes.tail(self._log)))

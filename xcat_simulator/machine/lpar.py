@@ -106,7 +106,7 @@ class VirtualMachine:
         self.loaded, self.root = True, None
         if virtual is None:
             if self.linux is not None:
-                self.linux.boot()
+                self._boot(scsiboot.FROM_MINIDISK)
             return
         self.console += scsiboot.ACQUIRING
         try:
@@ -120,9 +120,13 @@ class VirtualMachine:
             return
         self._have(root.disk.wwid, options)
         self.root = root
-        self.linux.boot(root)
+        self._boot(scsiboot.MOVING, root)
+
+    def _boot(self, loader, *root):
+        """Boot its Linux, and say on the console what its loader says."""
+        self.linux.boot(*root)
         self.console += '%sLinux version %s\n' % (
-            scsiboot.MOVING, self.linux.distro.kernel)
+            loader, self.linux.distro.kernel)
 
     def _have(self, wwid, options):
         """Have the Linux of a disk: that which ran last, or a fresh one."""

@@ -28,6 +28,8 @@ ACQUIRING = ('HCPLDI2816I Acquiring the machine loader from the processor '
 MOVING = ('MLOPDM003I: Machine loader finished, moving data to final storage '
           'location.\n')
 WAITING = 'HCPGIR450W CP entered; disabled wait PSW 00020001 80000000\n'
+# Of zipl's loader on a DASD.
+FROM_MINIDISK = 'Booting default (linux)\n'
 _IPL = re.compile(r'^\s*IPL\s+(?:0X)?0*([0-9A-F]{1,4})\b', re.I | re.M)
 _MARK = re.compile(rb'^zvm-simulator: distro=([a-z0-9.]+)$', re.M)
 _IUCV = re.compile(rb'^zvm-simulator: iucv$', re.M)

@@ -49,6 +49,14 @@ class ScsiBootTest(base.NodeTest):
         self.assertIn('rd.zfcp=0.0.3b00,0x%s,0x%s' % (
             base.WWPNS[0], base.lun(0)), self.sh(node, 'cat proc/cmdline'))
 
+    def test_from_a_minidisk_its_console_tells_of_the_boot_too(self):
+        guest = self.lpar.define('LNX00002', 'USER LNX00002 X 1G 2G G\n',
+                                 linux='rhel9')
+        guest.power_on()
+        self.assertEqual(['Booting default (linux)', 'Linux version '
+                          + guest.linux.distro.kernel],
+                         guest.console.splitlines())
+
     def test_further_paths_join_its_map(self):
         self.write('x')
         self.define('3B00', '3C00').power_on()
