@@ -1,14 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The zHCP program with a pool, two guests and four FCP devices."""
 
-import os
 import shutil
 import uuid
-import zlib
 
-import testtools
-from testtools import testcase
-
+from tests import shells
 from tests.unit.remote import local
 from zvm_common import fcp
 from zvm_common import model
@@ -33,38 +29,13 @@ def stamp(volume):
     return '_'.join(digits[i:i + 2] for i in range(0, 32, 2))
 
 
-SHELLS = {'dash': ('dash',), 'bash': ('bash',), 'busybox': ('busybox', 'sh')}
+class Base(shells.ShellTestCase):
 
-
-def _shell_of(test):
-    """The shell that a test runs under, always the same one."""
-    if 'cut_off_anywhere' in test:
-        return 'dash'       # a minute each, to find the same steps once more
-    return sorted(SHELLS)[zlib.crc32(test.encode()) % len(SHELLS)]
-
-
-class Base(testtools.TestCase):
-    """Each test runs under one of the shells, its name decides which.
-
-    With ZVM_SHELLS=all it runs under each of them, one after the other, and
-    is a test of its own each time.
-    """
-
-    shell = None
-
-    def run(self, result=None):
-        if self.shell or os.environ.get('ZVM_SHELLS') != 'all':
-            return super().run(result)
-        for shell in SHELLS:
-            again = testcase.clone_test_with_new_id(
-                self, '%s(%s)' % (self.id(), shell))
-            again.shell = shell
-            again.run(result)
-        return result
+    shell = shells.ANY
 
     def setUp(self):
         super().setUp()
-        words = SHELLS[self.shell or _shell_of(self.id())]
+        words = shells.WORDS[self.shell]
         if not shutil.which(words[0]):
             self.skipTest('%s is not installed' % words[0])
         self.node = self.useFixture(local.LocalZhcp(words))
