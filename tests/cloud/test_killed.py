@@ -24,6 +24,8 @@ class KilledTest(repairs.CrashCase):
         self.addCleanup(self.services.started, self.cloud)
         self.picture, self.small = self.image(), self.flavor()
         self.words = {}
+        # LUNs that have waited before, for a crash of others
+        self.before = set(self.world.luns())
 
     # before
 
@@ -93,7 +95,7 @@ class KilledTest(repairs.CrashCase):
         everything = {each.id for each in (
             *self.cloud.block_storage.volumes(details=False),
             *self.cloud.block_storage.snapshots(details=False))}
-        self.assertEqual(set(), luns.keys() - everything)
+        self.assertEqual(set(), luns.keys() - everything - self.before)
         self.assertDevicesAreNeeded()
 
     def assertDevicesAreNeeded(self):
@@ -136,10 +138,12 @@ class KilledTest(repairs.CrashCase):
             (self.cloud.block_storage.extend_volume, growing, 2),
             (self.attach, server, coming), (self.detach, server, going))
         self.services.kill('cinder-volume')
-        # It is away for longer than what it has begun is left alone.
+        self.answers(asked)
+        # It is away for longer than what it has begun is left alone: jobs on
+        # the zHCP end, and so do the leases of what they made.
+        self.wait(lambda: not self.world.busy(), 'all jobs are done')
         self.addCleanup(self.world.event, clock='0')
         self.world.event(clock=str(_LEASES))
-        self.answers(asked)
         self.services.start(self.cloud, 'cinder-volume')
         self.settle(self.servers)
         self.assertNothingLost()

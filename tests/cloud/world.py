@@ -18,6 +18,7 @@ from zvm_common.xcat import guest
 from zvm_common.xcat import session
 
 MIB = 2 ** 20
+_BUSY = ('preparing', 'copying', 'filling', 'sending', 'wiping', 'freeing')
 # Where a pattern lies on a volume of 1 GiB or more, in MiB.
 _PLACES = (0, 1023)
 _WRITE = (
@@ -123,6 +124,12 @@ class World:
         return {record['volume']: (backend, record)
                 for backend in self.backends
                 for record in self.records(backend) if 'volume' in record}
+
+    def busy(self):
+        """LUNs that a job is about to change."""
+        return [record for backend in self.backends
+                for record in self.records(backend)
+                if record['state'] in _BUSY and not record.get('why')]
 
     def devices(self):
         """The ledgers' records of all FCP devices that are not free."""
