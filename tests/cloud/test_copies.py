@@ -43,7 +43,8 @@ class CopiesTest(case.CloudCase):
         self.cloud.block_storage.extend_volume(volume, 2)
         self.wait(lambda: self.look(volume).size == 2, 'it is larger')
         self.reached('available', volume)
-        self.assertTrue(self.world.is_free(*before))
+        self.wait(lambda: self.world.is_free(*before),
+                  'its old LUN is wiped and free')
         self.attach(server, volume)
         self.reached('in-use', volume)
         self.assertTrue(self.world.reads(node, volume.id, self.name))

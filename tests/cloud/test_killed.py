@@ -66,6 +66,7 @@ class KilledTest(repairs.CrashCase):
 
     @staticmethod
     def answers(asked):
+        """What the APIs said; some wait for the service that was killed."""
         found = []
         for each in asked:
             try:
@@ -138,13 +139,13 @@ class KilledTest(repairs.CrashCase):
             (self.cloud.block_storage.extend_volume, growing, 2),
             (self.attach, server, coming), (self.detach, server, going))
         self.services.kill('cinder-volume')
-        self.answers(asked)
         # It is away for longer than what it has begun is left alone: jobs on
         # the zHCP end, and so do the leases of what they made.
         self.wait(lambda: not self.world.busy(), 'all jobs are done')
         self.addCleanup(self.world.event, clock='0')
         self.world.event(clock=str(_LEASES))
         self.services.start(self.cloud, 'cinder-volume')
+        self.answers(asked)
         self.settle(self.servers)
         self.assertNothingLost()
         self.assertTrue(self.world.reads(self.guest(server), kept.id,
@@ -164,8 +165,8 @@ class KilledTest(repairs.CrashCase):
             (self.cloud.compute.reboot_server, rebooted, 'HARD'),
             (self.boot, self.picture, self.small, 'lpar2'))
         self.services.kill('nova-compute', 'n-cpu-2')
-        self.answers(asked)
         self.services.start(self.cloud, 'nova-compute', 'n-cpu-2')
+        self.answers(asked)
         # They have swept, and what waited for them has begun.
         self.settle(self._servers, patience=20)
         self.assertIsNone(self.look(doomed))
