@@ -2,6 +2,7 @@
 """What OpenStack stands on: RabbitMQ and MariaDB, from Debian's packages."""
 
 import getpass
+import os
 import shutil
 import socket
 import subprocess
@@ -129,21 +130,24 @@ def start_database(place):
 
 
 def make_databases(place):
-    """Makes them, and lets root in with a password only."""
+    """Makes them anew, and lets root in with a password only.
+
+    Those of a first start that was cut off go: half of a database cannot be
+    made again.
+    """
     words = place.passwords['database']
-    text = ''.join('CREATE DATABASE IF NOT EXISTS %s CHARACTER SET utf8mb3;\n'
-                   % name for name in DATABASES)
+    text = ''.join('DROP DATABASE IF EXISTS %s;'
+                   'CREATE DATABASE %s CHARACTER SET utf8mb3;\n'
+                   % (name, name) for name in DATABASES)
     text += ("CREATE USER IF NOT EXISTS root@'127.0.0.1' IDENTIFIED BY '%s';"
              "GRANT ALL ON *.* TO root@'127.0.0.1' WITH GRANT OPTION;"
              "ALTER USER root@localhost IDENTIFIED BY '%s';\n"
              % (words, words))
-    command = ['mariadb', '--no-defaults', '--socket=%s' % place.socket,
-               '--user=root']
-    if subprocess.run([*command, '-e', 'SELECT 1'],
-                      capture_output=True).returncode:
-        # An earlier call was cut off after it had set the password.
-        return
-    done = subprocess.run(command, input=text, text=True,
-                          capture_output=True)
-    if done.returncode:
-        raise Stop('the databases cannot be made: ' + done.stderr)
+    for password in ('', words):
+        done = subprocess.run(
+            ['mariadb', '--no-defaults', '--socket=%s' % place.socket,
+             '--user=root'], input=text, text=True, capture_output=True,
+            env=dict(os.environ, MYSQL_PWD=password))
+        if done.returncode == 0:
+            return
+    raise Stop('the databases cannot be made: ' + done.stderr)
