@@ -54,7 +54,8 @@ def service_of(block):
         return 'systemd'
     named = set(found) | set(found.get('DEFAULT', ()))
     return 'nova' if named & {'zvm', 'service_user', 'compute_driver',
-                              'instance_name_template'} else 'cinder'
+                              'instance_name_template',
+                              'default_schedule_zone'} else 'cinder'
 
 
 def configurations(service):

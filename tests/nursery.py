@@ -17,10 +17,12 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 
 from tests import forked
+from tests import worlds
 from xcat_simulator import fixture
 
 _TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -94,11 +96,22 @@ def _obey(run, verb, first, *arguments):
     return os.waitstatus_to_exitcode(status) if found else None
 
 
+def _prepare():
+    """What each simulator would do first: read schemas, load libraries."""
+    with tempfile.TemporaryDirectory() as folder:
+        world = os.path.join(folder, 'world')
+        with open(world, 'w', encoding='utf-8') as stream:
+            json.dump(worlds.small(), stream)
+        importlib.import_module('xcat_simulator.worldfile').load(world)
+        importlib.import_module('xcat_simulator.certificates').make(folder)
+
+
 def main():
     # It ends when its standard input does, not before.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # Here alone: tests with green threads cannot import all of it.
     run = importlib.import_module('xcat_simulator.cli').main
+    _prepare()
     gc.collect()
     gc.freeze()
     for line in iter(sys.stdin.readline, ''):

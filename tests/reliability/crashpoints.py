@@ -149,8 +149,10 @@ def _recovered(point, operation, cloud):
     return []
 
 
-def _first(share):
-    return int(program.zhcp().sha[:8], 16) % share
+def _some(points, share):
+    """One of so many; of each operation at least one."""
+    first = int(program.zhcp().sha[:8], 16) % share
+    return points[first % max(1, len(points))::share]
 
 
 class Run:
@@ -228,7 +230,7 @@ class Run:
             found = points_of(operations.ALL[task], cloud, self._moments,
                               self._distinct)
             with self._lock:
-                self._points.extend(found[_first(self._share)::self._share])
+                self._points.extend(_some(found, self._share))
             return True
         began = time.monotonic()
         try:

@@ -45,6 +45,7 @@ def _prepare():
     importlib.import_module('oslo_messaging._drivers.impl_fake')
     importlib.import_module('sqlalchemy.dialects.sqlite')
     importlib.import_module('sqlalchemy.orm').configure_mappers()
+    importlib.import_module('tests.shortlived').prepare()
     # pages that the collector does not touch stay shared
     gc.collect()
     gc.freeze()

@@ -50,6 +50,9 @@ def keystone(place):
         # Tempest makes users by the hundred; the default takes a quarter of a
         # second of a core for each of their tokens.
         'identity': {'password_hash_rounds': 4},
+        # The least that bcrypt knows: each request for a token is checked
+        # against such a hash, and a guess of random passwords is hopeless.
+        'identity': {'password_hash_rounds': 4},
         'fernet_tokens': {'key_repository': place.state / 'fernet'},
         'credential': {'key_repository': place.state / 'credential'}}
 
@@ -92,6 +95,8 @@ def cinder(place):
                 place.data / 'cinder' / 'resource_filters.json',
             'rootwrap_config': place.conf('cinder', 'rootwrap.conf'),
             'glance_api_servers': place.url('glance'),
+            # Who waits for a back-end to be down or up waits less.
+            'backend_stats_polling_interval': 10,
             # As devstack sets it: images are made of volumes' bytes alone.
             'allowed_direct_url_schemes': ''},
         'database': {'connection': place.database('cinder')},

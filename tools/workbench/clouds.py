@@ -47,22 +47,30 @@ def _counted(text):
 
 
 def part(bench, regex):
-    """A cloud from nothing, its scenarios and the subset of Tempest."""
+    """A cloud from nothing, its scenarios and the subset of Tempest.
+
+    Other parts run meanwhile: what it says is shown when it has ended.
+    """
     lacking = _lacking()
     if lacking:
         words.say('skipped: %s is not there, see tools/cloud up' % lacking)
         return counts.Counts(skipped=1)
     folder = bench.work / 'run' / 'cloud'
-    options = {'surroundings': {'ZVM_CLOUD_DIR': str(folder),
-                                'ZVM_CLOUD_PORTS': _PORTS},
-               'timeout': LIMIT, 'stdin': subprocess.DEVNULL}
-    try:
-        return _tests(bench, options)
-    except subprocess.TimeoutExpired:
-        words.say('no end after %d s: killed' % LIMIT)
-        return counts.Counts(failed=1)
-    finally:
-        program(bench, ['down'], **options)
+    log = bench.logs / 'cloud.log'
+    with open(log, 'w') as output:
+        options = {'surroundings': {'ZVM_CLOUD_DIR': str(folder),
+                                    'ZVM_CLOUD_PORTS': _PORTS},
+                   'timeout': LIMIT, 'stdin': subprocess.DEVNULL,
+                   'stderr': output}
+        try:
+            return _tests(bench, options)
+        except subprocess.TimeoutExpired:
+            words.say('no end after %d s: killed' % LIMIT)
+            return counts.Counts(failed=1)
+        finally:
+            # Its files stay for those who look why something failed.
+            program(bench, ['down'], **options)
+            words.say('\n%s' % log.read_text())
 
 
 def _tests(bench, options):

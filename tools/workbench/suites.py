@@ -92,17 +92,18 @@ class Suite:
                                  env.get('PATH', os.defpath))
         return dict(env, **self._more)
 
-    def start(self, arguments, errors=None):
+    def start(self, arguments, errors=None, output=None):
         """Starts stestr in the folder, with a process group of its own.
 
         :param errors: file for what tests and workers write to stderr
+        :param output: file for what stestr says; without it what we say to
         """
         command = [self.python, '-m', 'stestr', 'run', '--concurrency',
                    self._workers, '--abbreviate', *arguments]
         return subprocess.Popen(command, cwd=self.folder,
                                 env=self._surroundings(),
                                 stdin=subprocess.DEVNULL,
-                                stdout=words.stream, stderr=errors,
+                                stdout=output or words.stream, stderr=errors,
                                 start_new_session=True)
 
     def run_module(self, name, arguments):
@@ -123,7 +124,7 @@ class Suite:
                               stdout=subprocess.PIPE, **options).stdout
 
 
-def _wait(process):
+def wait(process):
     """The exit status; None when the limit ran out and it was killed."""
     try:
         return process.wait(LIMIT)
@@ -145,7 +146,7 @@ def run(suite, regex=None, options=()):
     suite.lay_out()
     log = suite.folder / 'stderr.log'
     with open(log, 'w') as errors:
-        status = _wait(suite.start(
+        status = wait(suite.start(
             [*options, *([regex] if regex else [])], errors))
     results = suite.results()
     found = counts.Counts.from_statuses(result[1] for result in results)
@@ -166,5 +167,5 @@ def run(suite, regex=None, options=()):
 def plain(suite, arguments):
     """Runs the suite with stestr's own arguments; its exit status."""
     suite.lay_out()
-    status = _wait(suite.start(arguments))
+    status = wait(suite.start(arguments))
     return 1 if status is None else status

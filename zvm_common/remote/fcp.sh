@@ -24,6 +24,7 @@ smapi() { # smapi FUNCTION ARGUMENT...: s_out, s_rc, s_rs
 }
 
 smapi_code() { # smapi_code Return|Reason: the number of the last call
+    case $s_out in *"$1 Code:"*) ;; *) return 0 ;; esac
     printf '%s\n' "$s_out" | sed -n "s/^ *$1 Code: *\([0-9]*\).*/\1/p" |
         head -n 1
 }

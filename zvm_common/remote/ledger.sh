@@ -101,8 +101,12 @@ drop_fcp() {
 }
 
 find_record() { # r_... := the record that says it is this volume's
-    set -- "$(grep -l -F -x "volume=$1" "$LUNS"/*-* 2>/dev/null | head -n 1)"
-    [ -n "$1" ] && load_lun "$1"
+    # shellcheck disable=SC2013 # names of records hold no blanks
+    for record in $(grep -l -F -x "volume=$1" "$LUNS"/*-* 2>/dev/null); do
+        load_lun "$record"
+        return
+    done
+    return 1
 }
 
 # A volume or a copy may be on its way from one LUN to another: it has arrived
@@ -124,9 +128,20 @@ find_pooled() {
 }
 
 # No node name of three characters is found in it: rmvm and other commands of
-# the MN match owners as text
+# the MN match owners as text.  No process is started: each line is asked for
 stamp() {
-    printf '%s' "$1" | tr -d - | sed 's/../&_/g; s/_$//'
+    stamp_rest=$1 stamped=
+    while :; do
+        case $stamp_rest in
+            -*) stamp_rest=${stamp_rest#-} ;;
+            ??*)
+                stamped=${stamped}_${stamp_rest%"${stamp_rest#??}"}
+                stamp_rest=${stamp_rest#??}
+                ;;
+            *) break ;;
+        esac
+    done
+    printf '%s' "${stamped#_}"
 }
 
 row() { # the record r_..., for refusals

@@ -21,7 +21,9 @@ pool_is_whole() { # p_file; else p_why
     p_why='the file is empty'
     [ -s "$p_file" ] || return 1
     p_why="the first line is not $HEADER"
-    [ "$(head -c 8 "$p_file")" = '#status,' ] || return 1
+    p_head=
+    IFS= read -r p_head 2>/dev/null <"$p_file"
+    case $p_head in '#status,'*) ;; *) return 1 ;; esac
     p_why='the last line has no end'
     [ -z "$(tail -c 1 "$p_file")" ]
 }

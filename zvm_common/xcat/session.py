@@ -273,13 +273,15 @@ class Session:
         server = self.server
         tls = _find(error, ssl.SSLError)
         if isinstance(tls, ssl.SSLCertVerificationError):
+            # A new certificate of the management node, and its CA with it
+            renewed = self._adapter.renew_trust()
             return _Failure(exceptions.CertificateError(
                 'The certificate of the management node %s is not accepted: '
                 '%s' % (server, tls.verify_message or why),
                 advice='zvm_ca_file (%s) must hold the CA that signed it, '
                 'and it must name the host %s of zvm_xcat_server.'
                 % (self._ca_file or "not set: the system's CAs",
-                   server.host)))
+                   server.host)), repeatable=renewed)
         if tls is not None and tls.reason in _NO_TLS:
             return _Failure(exceptions.ConfigurationError(
                 'No HTTPS on %s: %s' % (server, why),

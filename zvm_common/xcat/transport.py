@@ -5,7 +5,8 @@ Three things that requests does not do by itself:
 
 * The certificate and the host name are verified against one CA file or the
   system's store, and nothing (no argument, no environment variable) turns
-  that off or adds other CAs.
+  that off or adds other CAs. A file that is replaced counts from the next
+  refused certificate on: services need not be started anew for it.
 * An exception does not tell whether any byte of the request was sent.
   :class:`Adapter` knows, and only then a request may be repeated blindly.
 * Apache closes a kept connection after 5 seconds (KeepAliveTimeout), and a
@@ -39,6 +40,8 @@ class _Progress(threading.local):
     """What the calling thread's request has come to."""
 
     sent = False
+    #: With which CAs it connected.
+    context = None
 
 
 class _Connection(urllib3.connection.HTTPSConnection):
@@ -54,12 +57,42 @@ class _Connection(urllib3.connection.HTTPSConnection):
         super().send(data)
 
 
+class _Trust:
+    """The CAs of a file, None for the system's, as a TLS context."""
+
+    def __init__(self, ca_file):
+        self._file = ca_file
+        self._text = self._read()
+        self.context = self._make()
+
+    def _read(self):
+        if self._file is None:
+            return None
+        with open(self._file, 'rb') as file:
+            return file.read()
+
+    def _make(self):
+        return ssl.create_default_context(cafile=self._file)
+
+    def renew(self):
+        """Takes the file's CAs, if they are others."""
+        try:
+            text = self._read()
+            if text != self._text:
+                self.context = self._make()
+                self._text = text
+        except OSError:
+            # Half of it is there. The old ones stay.
+            pass
+
+
 class _Pool(urllib3.connectionpool.HTTPSConnectionPool):
     ConnectionCls = _Connection
 
-    def __init__(self, progress, **kwargs):
+    def __init__(self, progress, trust, **kwargs):
         self._progress = progress
-        super().__init__(**kwargs)
+        self._trust = trust
+        super().__init__(ssl_context=trust.context, **kwargs)
 
     def _new_conn(self):
         connection = super()._new_conn()
@@ -72,6 +105,9 @@ class _Pool(urllib3.connectionpool.HTTPSConnectionPool):
         if since is not None and time.monotonic() - since > LONGEST_IDLE:
             # It connects anew when it is used.
             connection.close()
+        if connection.sock is None:
+            self._progress.context = self._trust.context
+            connection.ssl_context = self._progress.context
         return connection
 
     def _put_conn(self, conn):
@@ -90,16 +126,25 @@ class Adapter(requests.adapters.HTTPAdapter):
 
     def __init__(self, host, port, ca_file, size):
         self._progress = _Progress()
+        self._trust = _Trust(ca_file)
         self._pool = _Pool(
-            self._progress, host=host, port=port, maxsize=size, block=True,
-            ssl_context=ssl.create_default_context(cafile=ca_file),
-            socket_options=_SOCKET_OPTIONS, retries=urllib3.Retry(0))
+            self._progress, self._trust, host=host, port=port, maxsize=size,
+            block=True, socket_options=_SOCKET_OPTIONS,
+            retries=urllib3.Retry(0))
         super().__init__(pool_connections=1, pool_maxsize=1)
 
     @property
     def sent(self):
         """Whether this thread's last request was sent, in part at least."""
         return self._progress.sent
+
+    def renew_trust(self):
+        """Reads the CA file again.
+
+        :returns: whether they are others than this thread connected with
+        """
+        self._trust.renew()
+        return self._trust.context is not self._progress.context
 
     def send(self, request, **kwargs):
         self._progress.sent = False

@@ -19,11 +19,9 @@ import importlib
 import json
 import os
 import pathlib
-import shutil
 import signal
 import socket
 import sys
-import tempfile
 import warnings
 
 import fixtures
@@ -38,20 +36,6 @@ from tests.functional.cinder import services
 from tests import nursery
 
 _LIMIT = 120    # seconds that an answer may take
-
-
-@functools.cache
-def _database():
-    """An empty database of this release, made once for a test process."""
-    folder = tempfile.mkdtemp(prefix='zvm-api-')
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    pid = os.fork()
-    if pid == 0:
-        forked.finish(lambda: harness.Cinder(folder, {}) and 0)
-    _, status = os.waitpid(pid, 0)
-    if status:
-        raise RuntimeError('no database could be made in ' + folder)
-    return os.path.join(folder, 'cinder.sqlite')
 
 
 @functools.cache
@@ -86,7 +70,7 @@ class Cloud(fixtures.Fixture):
     def _setUp(self):
         _import_all()
         job = {'workdir': str(self.workdir), 'backends': self._backends,
-               'database': _database(), 'more': self._more}
+               'database': child.database(), 'more': self._more}
         self._channel, theirs = socket.socketpair()
         self._channel.settimeout(_LIMIT)
         self.pid = os.fork()

@@ -75,7 +75,7 @@ class ManagerTestCase(testtools.TestCase):
         return start(name, {
             'workdir': self.workdir, 'server': self.simulator.server,
             'ca_file': self.simulator.ca_file, 'args': args,
-            'service': self.service,
+            'service': self.service, 'database': child.database(),
             'backends': self.backends if backends is None else backends})
 
     # the truth on the zHCP

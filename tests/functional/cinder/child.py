@@ -8,10 +8,13 @@ imported Cinder once and has no threads: that saves two seconds each.
     python -m tests.functional.cinder.child NAME '{"workdir": ...}'
 """
 
+import atexit
 import functools
+import gc
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -20,6 +23,7 @@ import warnings
 from cinder import monkey_patch
 
 from tests import forked
+from tests.functional.cinder import harness
 
 # Links are not resolved: the packages shall come from where this process has
 # them from, not from the sources beside the tests.
@@ -58,10 +62,29 @@ def fork(name, job):
 
 
 @functools.cache
+def database():
+    """An empty database of this release, made once for a test process.
+
+    Cinder's migrations take longer than most that a test does.
+    """
+    _import_all()
+    folder = tempfile.mkdtemp(prefix='zvm-cinder-')
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    pid = os.fork()
+    if pid == 0:
+        forked.finish(lambda: harness.Cinder(folder, {}) and 0)
+    _, status = os.waitpid(pid, 0)
+    if status:
+        raise RuntimeError('no database could be made in ' + folder)
+    return os.path.join(folder, 'cinder.sqlite')
+
+
+@functools.cache
 def _import_all():
     os.environ['OS_CINDER_DISABLE_EVENTLET_PATCHING'] = 'true'
     monkey_patch.patch()        # chooses native threads, for good
     from cinder.common import config  # noqa: F401 registers the options
+    from cinder.db import migration  # noqa: F401
     from cinder import objects
     objects.register_all()
     from cinder.volume import manager  # noqa: F401 needs the objects
@@ -72,6 +95,11 @@ def _import_all():
     orm.configure_mappers()
 
     from cinder_zvm import volumedriver  # noqa: F401
+    from tests import shortlived
+    shortlived.prepare()
+    # a child would look through all of it, and copy it thereby
+    gc.collect()
+    gc.freeze()
 
 
 def _in_child(name, job):

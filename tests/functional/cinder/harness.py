@@ -49,7 +49,8 @@ def section(number, **changes):
             if value is not None}
 
 
-def start_manager(workdir, backends, simulator, host=HOST, cluster=None):
+def start_manager(workdir, backends, simulator, host=HOST, cluster=None,
+                  database=None):
     """A Cinder with a started VolumeManager for each back-end.
 
     :param workdir: folder for cinder.conf, database, locks; kept there, so
@@ -57,12 +58,14 @@ def start_manager(workdir, backends, simulator, host=HOST, cluster=None):
     :param backends: dict of section name -> options (:func:`section`)
     :param simulator: has `server` (HOST:PORT) and `ca_file`
     :param cluster: name of a cluster that this process is one of
+    :param database: see :class:`Cinder`
     :returns: Cinder
     """
     cinder = Cinder(workdir, {
         name: dict({'zvm_xcat_server': simulator.server,
                     'zvm_ca_file': simulator.ca_file}, **options)
-        for name, options in backends.items()}, host=host, cluster=cluster)
+        for name, options in backends.items()}, database=database, host=host,
+        cluster=cluster)
     for name in backends:
         cinder.start(name)
     return cinder

@@ -332,14 +332,14 @@ def run(name, job):
     """Start the managers, do what the scenario does, print its result.
 
     :param name: a function of this module, or MODULE.FUNCTION
-    :param job: dict of workdir, server, ca_file, backends, args and perhaps
-        service: host and cluster of this process
+    :param job: dict of workdir, server, ca_file, backends, database, args
+        and perhaps service: host and cluster of this process
     """
     from cinder import monkey_patch
     cinder = harness.start_manager(
         job['workdir'], job['backends'], types.SimpleNamespace(
             server=job['server'], ca_file=job['ca_file']),
-        **job.get('service', {}))
+        database=job['database'], **job.get('service', {}))
     drivers = {backend: '%s.%s' % (type(manager.driver).__module__,
                                    type(manager.driver).__name__)
                for backend, manager in cinder.managers.items()}

@@ -5,6 +5,7 @@ import shutil
 import uuid
 
 from tests.functional.machine import base
+from tests import shells
 from zvm_common.remote import program
 
 W1, W2 = base.WWPNS
@@ -24,10 +25,9 @@ def paths(*devices, lun=base.lun(0), ports=base.WWPNS):
                     for device in devices for port in ports)
 
 
-class GuestTest(base.NodeTest):
+class GuestTest(shells.ShellTestCase, base.NodeTest):
     """self.node is a guest with 3B01 and 3C01; PATHS lead to disk 0."""
 
-    shell = 'dash'
     DEVICES = ('3B01', '3C01')
     PATHS = paths(*DEVICES)
 

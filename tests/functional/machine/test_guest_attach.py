@@ -4,6 +4,7 @@ import os
 
 from tests.functional.machine import base
 from tests.functional.machine import guests
+from tests import shells
 from xcat_simulator.machine import distro
 
 W1, W2 = base.WWPNS
@@ -12,6 +13,8 @@ SCAN = 'sys/module/zfcp/parameters/allow_lun_scan'
 
 
 class KindsTest(guests.GuestTest):
+
+    shell = shells.ANY
 
     def each(self, *kinds, devices=(), **options):
         """Boot a guest of each kind in turn."""
@@ -124,14 +127,6 @@ class KindsTest(guests.GuestTest):
         self.assertEqual('', self.sh(self.node, 'ls -d %s 2>/dev/null || :'
                                      % before))
         self.write('mine', self.link)
-
-
-class KindsInBashTest(KindsTest):
-    shell = 'bash'
-
-
-class KindsInBusyboxTest(KindsTest):
-    shell = 'busybox'
 
 
 class NamesTest(guests.GuestTest):

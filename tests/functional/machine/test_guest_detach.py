@@ -5,6 +5,7 @@ import time
 
 from tests.functional.machine import base
 from tests.functional.machine import guests
+from tests import shells
 from xcat_simulator.machine import rootfs
 
 W1, W2 = base.WWPNS
@@ -23,6 +24,8 @@ exec "$real" "$@"
 
 class InUseTest(guests.GuestTest):
     """Refused with the name of who uses it, and nothing changed."""
+
+    shell = shells.ANY
 
     def setUp(self):
         super().setUp()
@@ -114,6 +117,8 @@ class InUseTest(guests.GuestTest):
 
 class ForcedTest(guests.GuestTest):
 
+    shell = shells.ANY
+
     def test_a_disk_in_use_goes_and_the_answer_names_who_lost_it(self):
         self.boot()
         device = self.attach()['device'].lstrip('/')
@@ -130,6 +135,8 @@ class ForcedTest(guests.GuestTest):
 
 
 class OrderTest(guests.GuestTest):
+
+    shell = shells.ANY
 
     def record(self):
         for name in ('blockdev', 'multipathd', 'multipath', 'chzdev'):
@@ -168,6 +175,8 @@ class OrderTest(guests.GuestTest):
 
 class WhichDiskTest(guests.GuestTest):
     """VPD page 0x83 decides, never a name."""
+
+    shell = shells.ANY
 
     def test_a_by_path_name_that_lies_selects_nothing(self):
         self.boot()
@@ -249,6 +258,8 @@ class WhichDiskTest(guests.GuestTest):
 
 
 class GoneForGoodTest(guests.GuestTest):
+
+    shell = shells.ANY
 
     def check(self, release, before, after=''):
         """What others have left goes with the volume."""
@@ -338,12 +349,3 @@ exec $real "$@"
         self.sh(self.node, 'rm tmp/busy')
         self.detach()
         self.assertEqual(4, len(self.scsi()))
-
-
-for _case in (InUseTest, ForcedTest, OrderTest, WhichDiskTest,
-              GoneForGoodTest):
-    for _shell in ('bash', 'busybox'):
-        _name = _case.__name__.replace('Test', 'In%sTest'
-                                       % _shell.capitalize())
-        globals()[_name] = type(_name, (_case,), {'shell': _shell})
-del _case

@@ -8,3 +8,7 @@ os.environ.setdefault('OS_NOVA_DISABLE_EVENTLET_PATCHING', 'true')
 from nova import monkey_patch  # noqa: E402
 
 monkey_patch.patch()
+
+from tests import shortlived  # noqa: E402
+
+shortlived.prepare()

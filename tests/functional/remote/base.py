@@ -6,9 +6,8 @@ import pathlib
 import shutil
 import uuid
 
-import testtools
-
 from tests import nursery
+from tests import shells
 from tests import worlds
 from zvm_common import fcp
 from zvm_common import guestdisk
@@ -43,10 +42,8 @@ class InShell:
         return self._node.run(self._first + command, **options)
 
 
-class Base(testtools.TestCase):
+class Base(shells.ShellTestCase):
     """self.simulator runs self.world(), self.pool is its first pool."""
-
-    shell = 'dash'
 
     def world(self):
         return worlds.small()

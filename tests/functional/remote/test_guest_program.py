@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Paths on and off in a running guest, in three shells."""
+"""Paths on and off in a running guest."""
 
 import os
 
 from tests.functional.remote import base
+from tests import shells
 from tests import worlds
 from zvm_common import exceptions
 from zvm_common import guestdisk
 
 
 class GuestProgramTest(base.Base):
+
+    shell = shells.ANY
 
     def setUp(self):
         super().setUp()
@@ -167,14 +170,6 @@ exec %s "$@"
             exceptions.ToolMissing, guestdisk.GuestDisk(node).attach,
             self.used.volume_id, self.used.generation, self.paths, None, None)
         self.assertIn('udevadm', str(error))
-
-
-class BashTest(GuestProgramTest):
-    shell = 'bash'
-
-
-class BusyboxTest(GuestProgramTest):
-    shell = 'busybox'
 
 
 class FabricTest(base.Base):

@@ -5,6 +5,7 @@ import threading
 
 from tests.functional.remote import base
 from tests.functional.remote import test_wipe
+from tests import shells
 from tests import waits
 from tests import worlds
 from tests import zeros
@@ -67,6 +68,8 @@ class ManageBase(base.Base):
 
 
 class MeasureTest(ManageBase):
+
+    shell = shells.ANY
 
     def test_the_disk_s_own_size_and_wwid(self):
         found = self.measure()
@@ -198,14 +201,6 @@ class CycleTest(ManageBase):
         found = self.disk_file(copy).read_bytes()
         self.assertEqual(self.data, found[:ODD])
         self.assertEqual(b'', found[ODD:].strip(b'\0'))
-
-
-class BusyboxMeasureTest(MeasureTest):
-    shell = 'busybox'
-
-
-class BashMeasureTest(MeasureTest):
-    shell = 'bash'
 
 
 class RacesTest(ManageBase):

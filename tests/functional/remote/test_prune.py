@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Paths that a Linux has from another life go, in three shells."""
+"""Paths that a Linux has from another life go."""
 
 import os
 import pathlib
 
 from tests.functional.remote import base
+from tests import shells
 from tests import worlds
 from zvm_common import exceptions
 from zvm_common import guestdisk
@@ -15,6 +16,8 @@ PORT = '5005076303001001'
 
 
 class PruneTest(base.Base):
+
+    shell = shells.ANY
 
     distro = 'rhel9'
     lun_scan = False
@@ -95,14 +98,6 @@ class PruneTest(base.Base):
             self.used.volume_id, self.used.generation, self.paths,
             self.used.wwid, self.used.size)
         self.assertEqual(self.disk.device_path, again.device_path)
-
-
-class BashTest(PruneTest):
-    shell = 'bash'
-
-
-class BusyboxTest(PruneTest):
-    shell = 'busybox'
 
 
 class OldRedHatTest(PruneTest):

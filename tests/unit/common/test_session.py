@@ -192,6 +192,26 @@ class TlsTest(SessionTest):
         self.refused(ca_file=None)
         self.assertEqual(1, self.log.output.count('failed after'))
 
+    def replaced(self, text):
+        """A session that was refused, and whose CA file has a text now."""
+        other = self.useFixture(mn.ScriptedMn())
+        made = self.session(ca_file=other.ca_file)
+        self.assertRaises(exceptions.CertificateError, made.put, NODES, ['x'])
+        with open(other.ca_file, 'w') as file:
+            file.write(text)
+        return made
+
+    def test_a_ca_that_comes_later_is_trusted_without_a_restart(self):
+        with open(self.mn.ca_file) as file:
+            made = self.replaced(file.read())
+        for _ in range(2):
+            self.assertEqual(200, made.put(NODES, ['x']).status)
+        self.assertEqual(2, len(self.mn.requests))
+
+    def test_half_a_ca_file_changes_nothing(self):
+        made = self.replaced('-----BEGIN CERTIFICATE-----\nhalf')
+        self.assertRaises(exceptions.CertificateError, made.put, NODES, ['x'])
+
     def test_a_missing_ca_file_is_an_error(self):
         error = self.assertRaises(exceptions.ConfigurationError,
                                   self.session, ca_file='/nonexistent.pem')

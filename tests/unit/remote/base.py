@@ -1,13 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The zHCP program with a pool, two guests and four FCP devices."""
 
-import os
 import shutil
 import uuid
-import zlib
 
-import testtools
-
+from tests import shells
 from tests.unit.remote import local
 from zvm_common import fcp
 from zvm_common import model
@@ -32,35 +29,16 @@ def stamp(volume):
     return '_'.join(digits[i:i + 2] for i in range(0, 32, 2))
 
 
-def _shell_of(test):
-    """Which of the other shells it runs under, always the same one."""
-    if 'cut_off_anywhere' in test:
-        return None         # a minute, to find the same steps once more
-    return ('bash', 'busybox')[zlib.crc32(test.encode()) % 2]
+class Base(shells.ShellTestCase):
 
-
-class Base(testtools.TestCase):
-    """A subclass that names another shell shares its tests with others.
-
-    Each test that it inherits runs under dash, and all but the longest ones
-    under bash or busybox; with ZVM_SHELLS=all under all three.
-    """
-
-    shell = ('dash',)
-
-    def __init_subclass__(cls, **options):
-        super().__init_subclass__(**options)
-        if 'shell' in vars(cls) and os.environ.get('ZVM_SHELLS') != 'all':
-            for name in dir(cls):
-                if (name.startswith('test_') and name not in vars(cls)
-                        and _shell_of(name) != cls.shell[0]):
-                    setattr(cls, name, None)
+    shell = shells.ANY
 
     def setUp(self):
         super().setUp()
-        if not shutil.which(self.shell[0]):
-            self.skipTest('%s is not installed' % self.shell[0])
-        self.node = self.useFixture(local.LocalZhcp(self.shell))
+        words = shells.WORDS[self.shell]
+        if not shutil.which(words[0]):
+            self.skipTest('%s is not installed' % words[0])
+        self.node = self.useFixture(local.LocalZhcp(words))
         self.node.pool('zpool1', *[line(i) for i in range(4)])
         self.node.guest_on('VM00001')
         self.node.guest_on('VM00002')

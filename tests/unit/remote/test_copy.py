@@ -234,11 +234,3 @@ class CopyingTest(CopyBase):
         self.pool.sweep()
         self.assertEqual(name_of(self.target), self.begun()[-1][0])
         self.assertEqual((), self.pool.look(self.source.volume_id).readers)
-
-
-class BusyboxCopyTest(CopyTest):
-    shell = ('busybox', 'sh')
-
-
-class BusyboxCopyingTest(CopyingTest):
-    shell = ('busybox', 'sh')

@@ -16,8 +16,6 @@ REFUSES = 'Image_Device_Dedicate'
 
 class Base(test_cut_off.CutBase):
 
-    shell = ('dash',)
-
     def setUp(self):
         super().setUp()
         self.instance = base.new()
@@ -338,19 +336,3 @@ class GroupsTest(Base):
         self.devices = self.of('3B00,3B01;3C00,3C02;3B02')
         held = self.hold()
         self.assertEqual({'3B', '3C'}, {number[:2] for number in held})
-
-
-class BashRefusedTest(RefusedTest):
-    shell = ('bash',)
-
-
-class BusyboxRefusedTest(RefusedTest):
-    shell = ('busybox', 'sh')
-
-
-class BusyboxUnfitTest(UnfitTest):
-    shell = ('busybox', 'sh')
-
-
-class BusyboxHeldTest(HeldTest):
-    shell = ('busybox', 'sh')

@@ -196,19 +196,3 @@ class OldNameTest(test_fcp.Base):
         used = self.use()
         self.devices.succeed(self.instance, 'VM00001')
         self.assertEqual('used', self.pool.look(used.volume_id).state)
-
-
-class BusyboxOldNameTest(OldNameTest):
-    shell = ('busybox', 'sh')
-
-
-class BashOldNameTest(OldNameTest):
-    shell = ('bash',)
-
-
-class BusyboxReleaseTest(ReleaseTest):
-    shell = ('busybox', 'sh')
-
-
-class BusyboxTermTest(TermTest):
-    shell = ('busybox', 'sh')

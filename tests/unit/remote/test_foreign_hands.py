@@ -224,15 +224,3 @@ class StrangeLineTest(ForeignBase):
                                '%s-%s' % (lun.wwpns[0], lun.lun)))
         for device in self.devices.list():
             self.devices.release(device.instance)
-
-
-class BashTest(EditedLineTest):
-    shell = ('bash',)
-
-
-class BusyboxTest(EditedLineTest):
-    shell = ('busybox', 'sh')
-
-
-class BusyboxStrangeLineTest(StrangeLineTest):
-    shell = ('busybox', 'sh')

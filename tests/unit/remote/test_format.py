@@ -58,10 +58,6 @@ class NewerFormatTest(base.Base):
             self.assertEqual(self.before, self._all(), call)
 
 
-class NewerFormatBusyboxTest(NewerFormatTest):
-    shell = ('busybox', 'sh')
-
-
 class OlderFormatTest(base.Base):
 
     def test_each_is_taken_over(self):

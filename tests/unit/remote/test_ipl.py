@@ -168,11 +168,3 @@ class IplTest(test_cut_off.CutBase):
         self.devices.let_go(self.lun.volume_id, self.lun.generation,
                             self.instance)
         self.assertEqual(('ours', None), (self.look().state, self.look().ipl))
-
-
-class BashIplTest(IplTest):
-    shell = ('bash',)
-
-
-class BusyboxIplTest(IplTest):
-    shell = ('busybox', 'sh')

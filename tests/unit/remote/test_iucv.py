@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The zHCP's way to a guest over IUCV, in three shells.
+"""The zHCP's way to a guest over IUCV.
 
 The guest is a folder beside, with a program that runs as detached as the real
 one and does nothing else.
@@ -273,11 +273,3 @@ class Test(base.Base):
         self.path('opt/zhcp/bin/IUCV/iucvclnt').unlink()
         self.assertFalse(self.node.zhcp.hello().iucv)
         self.refused('', 'iucvclnt is not on the zHCP')
-
-
-class BashTest(Test):
-    shell = ('bash',)
-
-
-class BusyboxTest(Test):
-    shell = ('busybox', 'sh')

@@ -218,15 +218,3 @@ class EveryStepTest(ManageBase):
                 self.assert_his()
             else:
                 self.assert_volume_s(call.volume)
-
-
-class BashLeftTest(LeftTest):
-    shell = ('bash',)
-
-
-class BusyboxLeftTest(LeftTest):
-    shell = ('busybox', 'sh')
-
-
-class BusyboxEveryStepTest(EveryStepTest):
-    shell = ('busybox', 'sh')

@@ -399,31 +399,3 @@ class CutOffTest(LendBase):
     def assert_line(self, lun):
         self.assertEqual('used' if lun.lent else 'reserved',
                          self.its_line()[0])
-
-
-class BashLendTest(LendTest):
-    shell = ('bash',)
-
-
-class BusyboxLendTest(LendTest):
-    shell = ('busybox', 'sh')
-
-
-class BashForgottenTest(ForgottenTest):
-    shell = ('bash',)
-
-
-class BusyboxForgottenTest(ForgottenTest):
-    shell = ('busybox', 'sh')
-
-
-class BusyboxRefusedTest(RefusedTest):
-    shell = ('busybox', 'sh')
-
-
-class BusyboxLentTest(LentTest):
-    shell = ('busybox', 'sh')
-
-
-class BusyboxCutOffTest(CutOffTest):
-    shell = ('busybox', 'sh')

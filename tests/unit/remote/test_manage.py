@@ -417,31 +417,3 @@ class UnmanageTest(ManageBase):
         self.assertEqual('free', self.seen(1).state)
         self.edit(0, line(0, status='reserved'))
         self.assertEqual(lun.lun, self.claim().lun)
-
-
-class BashReferenceTest(ReferenceTest):
-    shell = ('bash',)
-
-
-class BusyboxReferenceTest(ReferenceTest):
-    shell = ('busybox', 'sh')
-
-
-class BashRefusedTest(RefusedTest):
-    shell = ('bash',)
-
-
-class BusyboxRefusedTest(RefusedTest):
-    shell = ('busybox', 'sh')
-
-
-class BusyboxManageTest(ManageTest):
-    shell = ('busybox', 'sh')
-
-
-class BashUnmanageTest(UnmanageTest):
-    shell = ('bash',)
-
-
-class BusyboxUnmanageTest(UnmanageTest):
-    shell = ('busybox', 'sh')

@@ -173,23 +173,3 @@ class EntrustTest(test_switch.SwitchBase):
         self.pool.release(self.volume.volume_id, self.volume.generation)
         self.ended(self.pool.look(self.volume.volume_id))
         self.assertRaises(exceptions.VolumeUnknown, self.entrust)
-
-
-class BusyboxMigrateTest(MigrateTest):
-    shell = ('busybox', 'sh')
-
-
-class BashFoundTest(FoundTest):
-    shell = ('bash',)
-
-
-class BusyboxScopesTest(ScopesTest):
-    shell = ('busybox', 'sh')
-
-
-class BashEntrustTest(EntrustTest):
-    shell = ('bash',)
-
-
-class BusyboxEntrustTest(EntrustTest):
-    shell = ('busybox', 'sh')

@@ -378,19 +378,3 @@ class PoolTest(Base):
         self.gone(used)
         self.assertEqual('zpool1', self.claim(self.volume).pool)
         self.assertRaises(exceptions.LunBusy, self.use)
-
-
-class BashOtherTest(OtherTest):
-    shell = ('bash',)
-
-
-class BusyboxOtherTest(OtherTest):
-    shell = ('busybox', 'sh')
-
-
-class BashPoolTest(PoolTest):
-    shell = ('bash',)
-
-
-class BusyboxPoolTest(PoolTest):
-    shell = ('busybox', 'sh')

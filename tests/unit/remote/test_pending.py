@@ -349,19 +349,3 @@ class LeaveTest(Base):
             if not cut:
                 return
         self.fail('it never ends')
-
-
-class BashAttachTest(AttachTest):
-    shell = ('bash',)
-
-
-class BusyboxAttachTest(AttachTest):
-    shell = ('busybox', 'sh')
-
-
-class BashLeaveTest(LeaveTest):
-    shell = ('bash',)
-
-
-class BusyboxLeaveTest(LeaveTest):
-    shell = ('busybox', 'sh')

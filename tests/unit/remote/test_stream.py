@@ -268,15 +268,3 @@ class OutcomeTest(StreamBase):
         error = self.assertRaises(exceptions.StreamFailed, streams.outcome,
                                   self.now(), operation)
         self.assertIn('it was cut', str(error))
-
-
-class BusyboxCutTest(CutTest):
-    shell = ('busybox', 'sh')
-
-
-class BusyboxLateTest(LateTest):
-    shell = ('busybox', 'sh')
-
-
-class BusyboxRefusedTest(RefusedTest):
-    shell = ('busybox', 'sh')

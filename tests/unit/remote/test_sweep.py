@@ -110,10 +110,6 @@ class CreateTest(Base):
         self.assertRaises(exceptions.StaleGeneration, self.pool.abandon, lun)
 
 
-class BusyboxCreateTest(CreateTest):
-    shell = ('busybox', 'sh')
-
-
 class AsideTest(Base):
 
     def test_its_data_stay_and_it_comes_back(self):
@@ -254,10 +250,6 @@ class LineTest(Base):
         self.assertEqual('free', self.line_of(lun)[0])
 
 
-class BusyboxLineTest(LineTest):
-    shell = ('busybox', 'sh')
-
-
 class FileTest(Base):
     """The pool file itself is lost or shortened."""
 
@@ -340,10 +332,6 @@ class FileTest(Base):
             if done:
                 break
         self.assertLess(1, step)
-
-
-class BusyboxFileTest(FileTest):
-    shell = ('busybox', 'sh')
 
 
 class LostLedgerTest(Base):
@@ -430,10 +418,6 @@ class LostLedgerTest(Base):
         self.drop_line(self.luns[0])
         self.assertRaises(exceptions.NoSuitableLun, self.rebuild,
                           self.luns[0])
-
-
-class BusyboxLostLedgerTest(LostLedgerTest):
-    shell = ('busybox', 'sh')
 
 
 class FormatTest(Base):
@@ -572,7 +556,3 @@ class HeldTest(Base):
         other = fcp.Devices(self.node.zhcp, model.DeviceRanges(),
                             compute='compute2')
         self.assertEqual((), other.used())
-
-
-class BusyboxHeldTest(HeldTest):
-    shell = ('busybox', 'sh')

@@ -406,19 +406,3 @@ class LateTest(SwitchBase):
             self.assertRaises(
                 exceptions.StaleGeneration, self.copy, self.volume, 'target',
                 self.volume, self.target.volume_id, operation)
-
-
-class BusyboxSwitchTest(SwitchTest):
-    shell = ('busybox', 'sh')
-
-
-class BashFoundTest(FoundTest):
-    shell = ('bash',)
-
-
-class BusyboxFoundTest(FoundTest):
-    shell = ('busybox', 'sh')
-
-
-class BusyboxGivenUpTest(GivenUpTest):
-    shell = ('busybox', 'sh')

@@ -409,15 +409,3 @@ class ProgramTest(Base):
         text = self.node.pool_text()
         self.assertEqual(3, text.count('reserved,'))
         self.assertIn('40114064', text)
-
-
-class BashTest(AttachTest):
-    shell = ('bash',)
-
-
-class BusyboxTest(AttachTest):
-    shell = ('busybox', 'sh')
-
-
-class BusyboxClaimTest(ClaimTest):
-    shell = ('busybox', 'sh')

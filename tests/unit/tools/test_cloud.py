@@ -229,7 +229,7 @@ class ConfigsTest(CloudCase):
 class Bench:
 
     def __init__(self, folder):
-        self.root = self.work = folder
+        self.root = self.work = self.logs = folder
         python = type('Environment', (), {'python': 'python'})
         self.all = dict.fromkeys(clouds.ENVIRONMENTS, python)
 
@@ -245,6 +245,9 @@ class PartTest(base.TestCase):
 
     def _run(self, command, **options):
         self.calls.append((command[2], options['env']))
+        if command[2] == 'up':
+            options['stderr'].write('up was here\n')
+            options['stderr'].flush()
         status, text = self.answers.get(command[2], (0, ''))
         return subprocess.CompletedProcess(command, status, text)
 
@@ -267,6 +270,10 @@ class PartTest(base.TestCase):
         for text in ('', '[]', '{"passed": 3}', 'Traceback'):
             self.answers['test'] = 1, text
             self.assertEqual(counts.Counts(1, 1, 0), self._part())
+
+    def test_what_it_said_is_shown_when_it_has_ended(self):
+        self._part()
+        self.assertEqual(['\nup was here\n'], self.said[-1:])
 
     def test_it_is_not_the_cloud_of_a_person(self):
         self._part()

@@ -85,7 +85,7 @@ class TestSuite(base.TestCase):
         self.useFixture(fixtures.MonkeyPatch(
             'suites.Suite.start', lambda *args: None))
         self.useFixture(fixtures.MonkeyPatch(
-            'suites._wait', lambda process: status))
+            'suites.wait', lambda process: status))
         self.useFixture(fixtures.MonkeyPatch(
             'suites.Suite.results',
             lambda one: [['test', name, 'why'] for name in statuses]))
