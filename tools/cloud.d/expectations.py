@@ -8,7 +8,7 @@ import collections
 import dataclasses
 import re
 
-CAUSES = ('driver', 'hypervisor', 'network', 'service')
+CAUSES = ('driver', 'hypervisor', 'network', 'service', 'upstream')
 FAIL, SKIP = 'fail', 'skip'
 PASSED = ('success', 'xfail')
 

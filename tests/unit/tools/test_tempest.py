@@ -1,11 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a run of Tempest is compared with, and the lists themselves."""
 
+import datetime
+import io
+import json
 import re
+import subprocess
 import sys
 
 from hypothesis import given
 from hypothesis import strategies
+import subunit
 
 from tests.unit.tools import base
 
@@ -207,6 +212,44 @@ a.test_n 1      3       2
 all      1      5       2
 ======== ====== ======= =======
 ''', text)
+
+
+class StreamTest(base.TestCase):
+    """What is read out of a subunit stream."""
+
+    def setUp(self):
+        super().setUp()
+        self.file = io.BytesIO()
+        self.stream = subunit.v2.StreamResultToBytes(self.file)
+
+    def tell(self, test, seconds, status, text='', name='reason'):
+        when = datetime.datetime(2026, 1, 1, tzinfo=datetime.timezone.utc)
+        self.stream.status(test, 'inprogress', timestamp=when)
+        if text:
+            self.stream.status(test, file_name=name, file_bytes=text.encode(),
+                               mime_type='text/plain; charset=utf8',
+                               timestamp=when)
+        self.stream.status(test, status, timestamp=when + datetime.timedelta(
+            seconds=seconds))
+
+    def read(self):
+        done = subprocess.run(
+            [sys.executable, base.ROOT / 'tools' / 'workbench'
+             / 'read_subunit.py'], input=self.file.getvalue(),
+            stdout=subprocess.PIPE, check=True)
+        return json.loads(done.stdout)
+
+    def test_it_has_status_reason_and_seconds(self):
+        self.tell('a.test_x', 2.5, 'success')
+        self.tell('a.test_y', 0.5, 'skip', 'off')
+        self.tell('a.test_z', 1, 'fail', 'it broke', 'traceback')
+        self.assertEqual([['a.test_x', 'success', '', 2.5],
+                          ['a.test_y', 'skip', 'off', 0.5],
+                          ['a.test_z', 'fail', 'it broke', 1.0]], self.read())
+
+    def test_a_test_that_was_cut_off_is_there(self):
+        self.stream.status('a.test_x', 'inprogress')
+        self.assertEqual([['a.test_x', 'inprogress', '', 0.0]], self.read())
 
 
 class RepositoryTest(base.TestCase):
