@@ -166,7 +166,8 @@ class KilledTest(repairs.CrashCase):
         self.services.kill('nova-compute', 'n-cpu-2')
         self.answers(asked)
         self.services.start(self.cloud, 'nova-compute', 'n-cpu-2')
-        self.settle(self._servers)
+        # They have swept, and what waited for them has begun.
+        self.settle(self._servers, patience=20)
         self.assertIsNone(self.look(doomed))
         self.assertNothingLost()
         self.assertTrue(self.world.reads(self.guest(server), kept.id,

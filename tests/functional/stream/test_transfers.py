@@ -3,6 +3,7 @@
 
 import hashlib
 import os
+import random
 import socket
 import stat
 
@@ -124,6 +125,19 @@ class TransferTest(base.StreamTest):
         self.assertIsNone(end.result(0))
 
 
+def _two_ports():
+    """Two neighbours that are free, and that no connection is given."""
+    while True:
+        first = random.randrange(20000, 32000)
+        try:
+            for port in (first, first + 1):
+                with socket.socket() as sock:
+                    sock.bind(('127.0.0.1', port))
+        except OSError:
+            continue
+        return first, first + 1
+
+
 class PlaceTest(base.StreamTest):
 
     def refused(self, *arguments, **options):
@@ -142,10 +156,7 @@ class PlaceTest(base.StreamTest):
         self.assertEqual(b'zvm-volume\n', base.curl(end).stdout)
 
     def test_a_port_of_the_range_is_taken_until_there_is_none(self):
-        with socket.socket() as sock:
-            sock.bind(('127.0.0.1', 0))
-            port = sock.getsockname()[1]
-            ports = (port - 1, port) if port > 60000 else (port, port + 1)
+        ports = _two_ports()
         ends = [self.endpoint('probe', ports=ports) for _ in range(2)]
         self.assertEqual(set(ports), {end.port for end in ends})
         text = self.refused('probe', None, '127.0.0.1', ports)
