@@ -50,9 +50,6 @@ def keystone(place):
         # Tempest makes users by the hundred; the default takes a quarter of a
         # second of a core for each of their tokens.
         'identity': {'password_hash_rounds': 4},
-        # The least that bcrypt knows: each request for a token is checked
-        # against such a hash, and a guess of random passwords is hopeless.
-        'identity': {'password_hash_rounds': 4},
         'fernet_tokens': {'key_repository': place.state / 'fernet'},
         'credential': {'key_repository': place.state / 'credential'}}
 
