@@ -10,6 +10,7 @@ import time
 
 from place import ADDRESS
 from place import Stop
+from place import words
 from place import write
 import processes
 
@@ -52,7 +53,7 @@ def wait_for_port(place, name, seconds=90):
                 return
         if processes.pid(place, name) is None:
             raise Stop('%s ended, from its log:\n%s' % (
-                name, processes.tail(processes.log_file(place, name))))
+                name, words.tail(processes.log_file(place, name))))
         time.sleep(0.1)
     raise Stop('%s does not listen on port %d after %d s, see %s' % (
         name, place.port(name), seconds, place.log))
@@ -135,15 +136,15 @@ def make_databases(place):
     Those of a first start that was cut off go: half of a database cannot be
     made again.
     """
-    words = place.passwords['database']
+    wanted = place.passwords['database']
     text = ''.join('DROP DATABASE IF EXISTS %s;'
                    'CREATE DATABASE %s CHARACTER SET utf8mb3;\n'
                    % (name, name) for name in DATABASES)
     text += ("CREATE USER IF NOT EXISTS root@'127.0.0.1' IDENTIFIED BY '%s';"
              "GRANT ALL ON *.* TO root@'127.0.0.1' WITH GRANT OPTION;"
              "ALTER USER root@localhost IDENTIFIED BY '%s';\n"
-             % (words, words))
-    for password in ('', words):
+             % (wanted, wanted))
+    for password in ('', wanted):
         done = subprocess.run(
             ['mariadb', '--no-defaults', '--socket=%s' % place.socket,
              '--user=root'], input=text, text=True, capture_output=True,

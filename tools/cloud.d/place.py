@@ -2,6 +2,7 @@
 """Where a cloud keeps its files, and on which ports its services listen."""
 
 import functools
+import importlib
 import json
 import os
 import pathlib
@@ -9,6 +10,11 @@ import secrets
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+# What all tools share, after this folder's own modules.
+sys.path.append(str(ROOT / 'tools' / 'workbench'))
+words = importlib.import_module('words')
+# What the person who called must read; its text is all there is.
+Stop = words.Stop
 ADDRESS = '127.0.0.1'
 REGION = 'RegionOne'
 # The usual port of each; the cloud's own offset is added. Erlang's is 25672
@@ -19,10 +25,6 @@ PORTS = {'mariadb': 3306, 'epmd': 4369, 'keystone': 5000, 'rabbitmq': 5672,
          'neutron': 9696, 'erlang': 5673}
 # mariadbd refuses a socket whose path is longer (sun_path of unix(7)).
 _SOCKET_LENGTH = 107
-
-
-class Stop(Exception):
-    """What the person who called must read; its text is all there is."""
 
 
 class Place:

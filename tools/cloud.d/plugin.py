@@ -14,7 +14,7 @@ import sys
 import configs
 from place import ROOT
 from place import Stop
-import processes
+from place import words
 
 _HERE = pathlib.Path(__file__).resolve().parent
 
@@ -37,7 +37,7 @@ def _environment(place):
     return {name: str(value) for name, value in found.items()}
 
 
-def phase(place, *words):
+def phase(place, *names):
     """Runs one phase, such as ('stack', 'post-config').
 
     Raises Stop with the last lines of its log when it fails.
@@ -45,11 +45,11 @@ def phase(place, *words):
     log = place.log / 'plugin.log'
     place.conf('tempest').parent.mkdir(parents=True, exist_ok=True)
     with open(log, 'ab') as output:
-        output.write(b'== %s\n' % ' '.join(words).encode())
+        output.write(b'== %s\n' % ' '.join(names).encode())
         output.flush()
         done = subprocess.run(
-            ['bash', _HERE / 'stage.sh', *words], stdin=subprocess.DEVNULL,
+            ['bash', _HERE / 'stage.sh', *names], stdin=subprocess.DEVNULL,
             stdout=output, stderr=output, env=_environment(place))
     if done.returncode:
         raise Stop('the devstack plugin failed at %s, from %s:\n%s' % (
-            ' '.join(words), log, processes.tail(log)))
+            ' '.join(names), log, words.tail(log)))

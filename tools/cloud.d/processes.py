@@ -13,6 +13,7 @@ import subprocess
 import time
 
 from place import Stop
+from place import words
 from place import write
 
 # Seconds until a process that was asked to end is killed.
@@ -204,12 +205,5 @@ def run(place, name, command, env=None, timeout=300):
         except subprocess.TimeoutExpired:
             raise Stop('%s: no end after %d s, see %s' % (name, timeout, log))
     if done.returncode:
-        raise Stop('%s failed, from %s:\n%s' % (name, log, tail(log)))
-
-
-def tail(path, lines=12):
-    try:
-        text = path.read_text(errors='replace')
-    except FileNotFoundError:
-        return ''
-    return '\n'.join(text.splitlines()[-lines:])
+        raise Stop('%s failed, from %s:\n%s' % (
+            name, log, words.tail(log, 12)))

@@ -9,11 +9,9 @@ import subprocess
 import sys
 
 from place import ROOT
+from place import words
 
-# After this folder's own modules.
-sys.path.append(str(ROOT / 'tools' / 'workbench'))
 suites = importlib.import_module('suites')
-words = importlib.import_module('words')
 
 _KIND = 'cloud'
 

@@ -11,7 +11,7 @@ import subprocess
 import expectations
 from place import ROOT
 from place import Stop
-import processes
+from place import words
 import tempestconf
 
 _LISTS = ROOT / 'tests' / 'tempest'
@@ -73,7 +73,7 @@ class Tempest:
                                    'stdout': subprocess.PIPE, **options})
         if done.returncode:
             raise Stop('Tempest did not run, from %s:\n%s' % (
-                self._log, processes.tail(self._log)))
+                self._log, words.tail(self._log)))
         return done.stdout
 
 

@@ -3,17 +3,14 @@
 
 import importlib
 import json
-import sys
 import time
 
 import life
-from place import ROOT
 from place import Stop
 import scenarios
 import tempestrun
 
-# counts.py of the other tools, after this folder's own modules.
-sys.path.append(str(ROOT / 'tools' / 'workbench'))
+# Of the tools' shared modules, which are found since place was imported.
 counts = importlib.import_module('counts')
 
 
