@@ -82,7 +82,7 @@ def _failed(arguments, error):
     if getattr(arguments, 'json', False):
         print(json.dumps({'passed': 0, 'failed': 1, 'skipped': 0,
                           'seconds': 0}))
-    return 1
+    return getattr(error, 'status', 1)
 
 
 def main(argv):

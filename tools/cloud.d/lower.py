@@ -32,12 +32,22 @@ def missing():
                    if not shutil.which(program, path=places)})
 
 
+class Missing(Stop):
+    """This machine can run no cloud yet; the text says what to install.
+
+    The exit status tells the tests, which are skipped then.
+    """
+
+    status = 3
+
+
 def check():
-    """Raises Stop with what to install."""
+    """Raises Missing with what to install."""
     lacking = missing()
     if lacking:
-        raise Stop('programs that the cloud needs are missing: apt-get '
-                   'install --no-install-recommends ' + ' '.join(lacking))
+        raise Missing(
+            'programs that the cloud needs are missing: apt-get install '
+            '--no-install-recommends ' + ' '.join(lacking))
 
 
 def wait_for_port(place, name, seconds=90):

@@ -183,7 +183,8 @@ class LowerTest(CloudCase):
     def test_missing_programs_are_told_as_packages(self):
         self.useFixture(fixtures.MonkeyPatch('shutil.which',
                                              lambda *a, **k: None))
-        error = self.assertRaises(place.Stop, lower.check)
+        error = self.assertRaises(lower.Missing, lower.check)
+        self.assertEqual(clouds.MISSING, error.status)
         for package in ('mariadb-server', 'rabbitmq-server', 'qemu-utils'):
             self.assertIn(package, str(error))
 
@@ -241,7 +242,6 @@ class PartTest(base.TestCase):
         self.calls = []
         self.answers = {}
         self.useFixture(fixtures.MonkeyPatch('subprocess.run', self._run))
-        self.useFixture(fixtures.MonkeyPatch('clouds._lacking', lambda: ''))
 
     def _run(self, command, **options):
         self.calls.append((command[2], options['env']))
@@ -282,10 +282,11 @@ class PartTest(base.TestCase):
                              env['ZVM_CLOUD_DIR'])
 
     def test_without_its_programs_it_is_skipped_in_words(self):
-        self.useFixture(fixtures.MonkeyPatch('clouds._lacking',
-                                             lambda: 'mariadbd'))
+        self.answers['up'] = 3, ''
         self.assertEqual(counts.Counts(skipped=1), self._part())
-        self.assertIn('mariadbd', self.said[0])
+        self.assertIn('not installed', self.said[0])
+        # what it is, tools/cloud up has said
+        self.assertIn('up was here', self.said[-1])
 
 
 class HelpTest(testtools.TestCase):
